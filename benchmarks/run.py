@@ -20,17 +20,24 @@ import time
 from datetime import date
 from pathlib import Path
 
+import torch
+
 import mllm_motion as mm
 from mllm_motion.evaluation import baseline
 from mllm_motion.evaluation.answers import pipeline_generator
 from mllm_motion.evaluation.behaviours import evaluate_behaviours
 from mllm_motion.evaluation.report import Report
 from mllm_motion.generation import pipeline
-from mllm_motion.models.registry import find_model, model_names
+from mllm_motion.generation.chat import load_model
+from mllm_motion.models.registry import CHAT, find_model, model_names
+from mllm_motion.models.speaking import stream
+from mllm_motion.models.tokens import MOTION_SLOT
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results.json"
 REPORT = ROOT / "docs" / "report.html"
+LANGUAGE_REPORT = ROOT / "docs" / "report_chat.html"
+PARTS = ["speed", "behaviours", "held_out", "language"]
 SECONDS = 9.8
 
 
@@ -83,6 +90,49 @@ def bench_speed() -> dict:
     return figures
 
 
+def bench_talk() -> dict:
+    """Seconds to the first word, words a second, and seconds from the signal to the motion, of the language model."""
+    pipe = mm.load()
+    model, clip = load_model(CHAT), pipe.generate(["a person waves with the right hand"], [4.0], [0])[0].motion
+    asked = [{"role": "user", "content": f"{MOTION_SLOT}\nDescribe this clip in detail."}]
+    first, rates = [], []
+    for _ in range(8):
+        start = time.perf_counter()
+        with torch.no_grad():
+            pieces = stream(model.language, asked, model.project([clip]), kinds=(), max_tokens=48)
+            text = next(pieces)
+            first.append(time.perf_counter() - start)
+            start = time.perf_counter()
+            text += "".join(pieces)
+        count = len(model.language.tokenizer(text)["input_ids"]) - 1
+        rates.append(count / (time.perf_counter() - start))
+    decided, moved = [], []
+    for seed in range(8):
+        chat = pipe.chat()
+        start = time.perf_counter()
+        wanted = [{"role": "user", "content": "Show me a person who waves."}]
+        for _ in stream(model.language, wanted, kinds=("motion",)):
+            break
+        decided.append(time.perf_counter() - start)
+        start = time.perf_counter()
+        chat.send("Show me a person who waves.", seed=seed)
+        moved.append(time.perf_counter() - start)
+    return {
+        "first_token_s": statistics.median(first[1:]),
+        "tokens_per_s": statistics.median(rates[1:]),
+        "motion_s": max(statistics.median(moved[1:]) - statistics.median(decided[1:]), 0.0),
+        "chat_mib": sum(f.stat().st_size for f in find_model(CHAT).folder.iterdir()) / 2**20,
+    }
+
+
+def language(report: Report) -> dict:
+    """The figures of a language model that the README shows, by section, row and column."""
+    return {
+        section.name: {who: {name: cell.mean for name, cell in cells.items()} for who, cells in section.rows.items()}
+        for section in report.sections
+    }
+
+
 def held_out(report: Report) -> dict:
     """The rows of the test split, without the variants of a model."""
     rows = {}
@@ -104,9 +154,9 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--only", nargs="*", choices=["speed", "behaviours", "held_out"])
+    parser.add_argument("--only", nargs="*", choices=PARTS)
     options = parser.parse_args()
-    wanted = options.only or ["speed", "behaviours", "held_out"]
+    wanted = options.only or PARTS
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if "speed" in wanted:
         results["speed"] = bench_speed() | {"machine": machine()}
@@ -123,6 +173,12 @@ def main() -> None:
         report = mm.evaluate(first, options.corpus, only=only, also=tuple(others), repeats=options.repeats)
         REPORT.write_text(report.to_html(), encoding="utf-8")
         results["held_out"] = held_out(report)
+    if "language" in wanted:
+        results.setdefault("language", {})["talk"] = bench_talk()
+        if options.corpus:
+            report = mm.evaluate(CHAT, options.corpus, repeats=options.repeats)
+            LANGUAGE_REPORT.write_text(report.to_html(), encoding="utf-8")
+            results["language"] |= language(report)
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
@@ -156,6 +212,7 @@ def table_of(results: dict) -> str:
             figures += f"; nearest training clip {row['nearest_train_m'] * 100:.1f} cm"
         aim = "" if name in ("ground truth", "nearest caption") else "slide ≤ 1.2 × ground truth"
         rows.append((f"test split, {name}", figures, aim))
+    rows += language_rows(results.get("language", {}))
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     if speed:
         at = speed["machine"]
@@ -164,6 +221,36 @@ def table_of(results: dict) -> str:
             f"{at['processor']}, {at['cores']} cores, {at['memory_gib']} GiB; Python {at['python']}; {at['date']}.",
         ]
     return "\n".join(lines) + "\n"
+
+
+def language_rows(found: dict) -> list[tuple[str, str, str]]:
+    """The rows of the language model."""
+    rows = []
+    if talk := found.get("talk"):
+        figures = f"{talk['first_token_s']:.2f} s, {talk['tokens_per_s']:.0f} tokens/s"
+        rows.append(("chat: first token, and those after it", figures, "≤ 1.0 s, ≥ 15 tokens/s"))
+        rows.append(("chat: motion after the last signal token", f"{talk['motion_s']:.2f} s", "≤ 2 s"))
+        rows.append(("chat weights on disk", f"{talk['chat_mib']:.0f} MiB", "≤ 60 MB"))
+    if "decisions" in found:
+        own, constant = (found["decisions"][who]["right"] for who in (CHAT, "best constant answer"))
+        rows.append(("chat: moves or not, 500 new requests", f"{own:.1%} right; constant {constant:.1%}", "≥ 97 %"))
+    if "captions" in found:
+        figures = "; ".join(
+            f"{who} {cells['precision_3']:.2f} ({cells['alike_3']:.2f}), CIDEr {cells['cider']:.2f}"
+            for who, cells in found["captions"].items()
+        )
+        rows.append(("captions: R-precision top 3 (alike allowed)", figures, "≥ 0.8 × reference, > nearest clip's"))
+    if "questions" in found:
+        own, blind = (found["questions"][who]["all"] for who in (CHAT, "best constant answer"))
+        rows.append(("measured questions about clips", f"{own:.1%} right; constant {blind:.1%}", "≥ 85 %"))
+    if "edits" in found:
+        own = found["edits"][CHAT]
+        figures = f"{own['both']:.0%}, the rest moved by {own['kept_m'] * 100:.1f} cm"
+        rows.append(("edits asked of the chat: change made, rest kept", figures, "≥ 80 %"))
+    if "paths" in found:
+        figures = "; ".join(f"{who} {cells['r_precision_3']:.2f}" for who, cells in found["paths"].items())
+        rows.append(("told by, R-precision top 3", figures, "signal tokens ≥ 0.9 × text encoder"))
+    return rows
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from conftest import make_smooth_motion
 import mllm_motion as mm
 from mllm_motion.errors import FileFormatError, InvalidInputError
 from mllm_motion.generation import describe
+from mllm_motion.generation.chat import signal_condition
 from mllm_motion.generation.parts import MotionPart, TextPart
 from mllm_motion.models.tokens import MOTION_SLOT, signal_text
 from mllm_motion.motion.clip import Motion
@@ -153,7 +154,40 @@ def test_a_timeline_covers_the_clip(tiny_chat):
     assert all(a.text != b.text and a.end_s == b.start_s for a, b in pairwise(moments))
 
 
-def test_without_trained_weights_the_error_says_what_to_do():
-    if "chat" not in mm.models.registry.model_names(None):
-        with pytest.raises(InvalidInputError, match=r"ships no trained language model.*mllm-motion train instructions"):
-            mm.chat()
+def test_a_question_after_a_motion_is_about_it(chat):
+    chat.send("a person walks forward", seconds=1)
+    [answer] = chat.send("What does she do?")
+    assert isinstance(answer, TextPart)
+    assert chat.messages[-2]["content"] == f"{MOTION_SLOT}\nWhat does she do?"
+    chat.send("hello, how are you?")
+    assert MOTION_SLOT not in chat.messages[-2]["content"]
+
+
+def test_signal_tokens_can_stand_for_the_text_encoder(tiny_model, tiny_chat):
+    pipe, told = mm.load(tiny_model), signal_condition(tiny_chat)
+    prompts = ["a person walks forward", "he bows"]
+    made = [result.motion for result in pipe.generate(prompts, [1, 1], [0, 0], condition=told)]
+    by_text = [result.motion for result in pipe.generate(prompts, [1, 1], [0, 0])]
+    for ours, theirs in zip(made, by_text, strict=True):
+        assert ours.frame_count == theirs.frame_count == 20
+        assert not np.allclose(ours.joint_wxyz, theirs.joint_wxyz)
+    [alone] = pipe.generate(prompts[1:], [1], [0], condition=told)
+    np.testing.assert_allclose(alone.motion.joint_wxyz, made[1].joint_wxyz, atol=1e-3)
+
+
+def test_an_unknown_way_is_refused(tiny_model):
+    with pytest.raises(InvalidInputError, match=r"'speech'.*text, llm"):
+        mm.load(tiny_model).generate(["bow"], via="speech")
+
+
+@pytest.mark.full
+def test_the_shipped_model_moves_describes_edits_and_answers(tmp_path):
+    talk = mm.chat()
+    [moved] = [part for part in talk.send("Show me a person who waves with the right hand.", seed=1, seconds=3)]
+    assert isinstance(moved, MotionPart)
+    [answer] = talk.send("Which hand does the person wave?")
+    assert isinstance(answer, TextPart) and "right" in answer.text
+    [edited] = [part for part in talk.send("now with the left hand") if isinstance(part, MotionPart)]
+    assert edited.how.startswith("edited: mirror")
+    assert "left" in mm.describe(edited.motion, "Which hand does the person wave?")
+    assert isinstance(talk.send("Hello, who are you?")[0], TextPart)

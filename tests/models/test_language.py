@@ -16,7 +16,7 @@ from mllm_motion.models.language import UNLABELLED, LanguageModel
 from mllm_motion.models.language_adapters import LoraSettings, adapter_llm, load_adapter, merge_lora, save_adapter
 from mllm_motion.models.language_files import check_memory
 from mllm_motion.models.language_loading import load_language
-from mllm_motion.models.speaking import Memory, Signal, stream
+from mllm_motion.models.speaking import Memory, Signal, reply_to_all, stream
 from mllm_motion.models.tokens import MOTION_TOKENS, SIGNALS, signal_text, signal_tokens, without_tokens
 
 ASK, MOVE = LESSONS[0][0], LESSONS[1][0]
@@ -116,6 +116,20 @@ def test_streamed_states_are_those_of_training(taught):
     ids = torch.tensor([taught.tokenize(LESSONS[1], add_generation_prompt=False)])
     [states] = taught.signal_states(taught(taught.embed(ids)), ids)
     torch.testing.assert_close(signal.states, states, atol=1e-4, rtol=1e-4)
+
+
+def test_replies_side_by_side_are_those_one_by_one(taught):
+    clips = torch.randn(1, MOTION_TOKENS, taught.hidden_size, generator=torch.Generator().manual_seed(0))
+    asked = [[ASK], [MOVE], [{"role": "user", "content": "<motion>\nwhat happens in this clip?"}]]
+    together = reply_to_all(taught, asked, clips, max_tokens=40)
+    for said, messages, shown in zip(together, asked, (None, None, clips), strict=True):
+        pieces = list(stream(taught, messages, shown, max_tokens=40))
+        assert said.text == "".join(piece for piece in pieces if isinstance(piece, str)).strip()
+        alone = [piece for piece in pieces if isinstance(piece, Signal)]
+        assert [signal.kind for signal in said.signals] == [signal.kind for signal in alone]
+        for ours, theirs in zip(said.signals, alone, strict=True):
+            torch.testing.assert_close(ours.states, theirs.states, atol=1e-4, rtol=1e-4)
+    assert together[1].signals and not together[0].signals
 
 
 def test_memory_changes_nothing_but_what_is_read(taught, monkeypatch):

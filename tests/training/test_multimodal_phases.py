@@ -24,9 +24,9 @@ from mllm_motion.models.generator import Generator
 from mllm_motion.models.language import UNLABELLED
 from mllm_motion.models.language_adapters import LoraSettings
 from mllm_motion.models.language_loading import load_language
-from mllm_motion.models.multimodal import MotionLanguageModel, MultimodalConfig, ProjectionConfig
+from mllm_motion.models.multimodal import MotionLanguageModel, MultimodalConfig, ProjectionConfig, signal_conversation
 from mllm_motion.models.retrieval import Retrieval, RetrievalConfig
-from mllm_motion.training import alignment, fusion, instructions
+from mllm_motion.training import alignment, fusion, instructions, reading
 from mllm_motion.training.checkpoints import checkpoint_path
 from mllm_motion.training.generator import GeneratorTraining, export_generator
 from mllm_motion.training.loop import LoopConfig
@@ -181,7 +181,7 @@ def test_alignment_reaches_every_trained_weight(folders, adapt, tmp_path):
     kept = None
     if not adapt:
         kept = TextStore(tmp_path)
-        states = alignment.read_signals(module.model, sorted(clips(folders).sentences()))
+        states = module.model.signals(sorted(clips(folders).sentences()))
         kept.add(
             sorted(clips(folders).sentences(), key=len),
             lambda some: (states[: len(some)], torch.ones(len(some), 24).bool(), states[: len(some), 0]),
@@ -295,7 +295,7 @@ def test_only_the_assistants_words_and_first_signal_tokens_are_labelled(folders)
     ids, mask, labels = conversation_tensors(
         language,
         [
-            alignment.signal_conversation("bow"),
+            signal_conversation("bow"),
             [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}],
         ],
     )
@@ -395,13 +395,23 @@ def test_fusion_needs_a_trained_alignment(folders, tmp_path):
         fusion.train_fusion(fusion.FusionTraining(folders / "corpus", loop(tmp_path / "c"), tmp_path / "raw"))
 
 
+def test_a_new_projection_learns_to_name_what_is_measured(folders):
+    model, library = tiny_model(folders), ClipLibrary(folders / "corpus")
+    before = {name: value.clone() for name, value in model.language.named_parameters()}
+    untrained = reading.learn_to_read(model, library, steps=1)
+    shares = reading.learn_to_read(model, library, steps=400, rate=3e-3)
+    assert shares["action"] == 1, shares
+    assert untrained["action"] < 1
+    assert all(torch.equal(value, before[name]) for name, value in model.language.named_parameters())
+
+
 def test_instructions_train_and_go_on_from_alignment(folders, tmp_path):
     model = tiny_model(folders, text_width=384)
     model.trained = ["alignment"]
     model.save(tmp_path / "start")
     write_instructions(tmp_path / "x.jsonl", conversations())
     settings = instructions.InstructionsTraining(
-        folders / "corpus", (tmp_path / "x.jsonl",), loop(tmp_path / "out"), tmp_path / "start"
+        folders / "corpus", (tmp_path / "x.jsonl",), loop(tmp_path / "out"), tmp_path / "start", reading_steps=0
     )
     again = MotionLanguageModel.load(instructions.train_instructions(settings))
     assert again.trained == ["alignment", "instructions"]

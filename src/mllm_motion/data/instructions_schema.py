@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from mllm_motion.errors import FileFormatError, InvalidInputError
 from mllm_motion.files import atomic_path
+from mllm_motion.models.tokens import signal_text
 
 KINDS = (
     "text_to_motion",
@@ -126,6 +127,16 @@ class Sample:
             for modality, entries in refs.items():
                 row[f"{name}_{modality}"] = [_ref_json(entry) for entry in entries]
         return row | {key: dict(value) for key in ("question", "edit") if (value := getattr(self, key))}
+
+
+def chat_messages(sample: Sample) -> list[dict[str, str]]:
+    """A sample as the language model reads it: what the assistant makes are sets of signal tokens."""
+    return [
+        message | {"content": SLOT.sub(lambda slot: signal_text(slot.group(1)), message["content"])}
+        if message["role"] == "assistant"
+        else message
+        for message in sample.messages
+    ]
 
 
 def _ref_json(ref: Ref) -> dict[str, Any]:

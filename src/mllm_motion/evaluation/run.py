@@ -22,6 +22,7 @@ from mllm_motion.evaluation.sets import Sets
 from mllm_motion.evaluation.settings import WITHOUT_DATA, EvaluationConfig
 from mllm_motion.evaluation.spaces import Space, judge_space, t2m_space
 from mllm_motion.models.encoders.text import TextEncoder
+from mllm_motion.models.registry import find_model
 from mllm_motion.models.t2m import T2MEvaluator
 
 SHOWN_CLIPS = 6
@@ -68,6 +69,12 @@ def evaluate_with(
     on_progress: Callable[[str], None] = lambda step: None,
 ) -> Report:
     """As `evaluate`, with the settings in one value."""
+    if not callable(model) and find_model(model).kind == "multimodal":
+        from mllm_motion.evaluation.language import evaluate_language
+
+        return evaluate_language(model, settings, on_progress)
+    if settings.only and not settings.sections:
+        raise InvalidInputError(f"{', '.join(settings.only)} are sections of a language model, which this is not")
     # What can be refused is refused before anything long begins.
     held_out = _held_out(settings)
     encoder = TextEncoder()

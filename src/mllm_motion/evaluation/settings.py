@@ -8,6 +8,8 @@ from pathlib import Path
 from mllm_motion.errors import InvalidInputError, unknown_name
 
 SECTIONS = ("retrieval", "pairs", "physics", "behaviours", "memorisation")
+LANGUAGE_SECTIONS = ("decisions", "captions", "questions", "edits", "paths")
+"""Sections of a multimodal language model."""
 WITHOUT_DATA = ("physics", "behaviours")
 """Sections that need no true clips."""
 
@@ -23,7 +25,8 @@ class EvaluationConfig:
     repeats: int = 20
     """Replications: each draws captions, noise and pools anew."""
     only: tuple[str, ...] = ()
-    """Sections, several with commas: retrieval, pairs, physics, behaviours, memorisation; all if none is named."""
+    """Sections, several with commas: retrieval, pairs, physics, behaviours, memorisation; of a language model
+    decisions, captions, questions, edits, paths; all if none is named."""
     limit: int | None = None
     """At most so many clips, spread over the split."""
     judge: str | None = None
@@ -43,8 +46,8 @@ class EvaluationConfig:
         names = tuple(name.strip() for entry in self.only for name in entry.split(",") if name.strip())
         object.__setattr__(self, "only", names)
         for name in names:
-            if name not in SECTIONS:
-                raise unknown_name("section", name, SECTIONS)
+            if name not in (*SECTIONS, *LANGUAGE_SECTIONS):
+                raise unknown_name("section", name, (*SECTIONS, *LANGUAGE_SECTIONS))
         if not 1 <= self.repeats <= 1000:
             raise InvalidInputError(f"--repeats must be a whole number from 1 to 1000; got {self.repeats}")
         if self.limit is not None and self.limit < 3:

@@ -13,7 +13,8 @@ Shapes: K clips, N embeddings a clip, H hidden size, S signal tokens.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -37,10 +38,16 @@ from mllm_motion.motion.clip import Motion
 from mllm_motion.motion.conform import to_body_22
 
 if TYPE_CHECKING:
-    from mllm_motion.generation.pipeline import Pipeline
+    from mllm_motion.generation.pipeline import Condition, Pipeline
     from mllm_motion.models.language import Message
     from mllm_motion.models.multimodal import MotionLanguageModel
 
+_ABOUT_IT = re.compile(
+    r"(?:what|which|how|where|when|does|do|did|is|are|was|were|describe|tell me)\b.*"
+    r"\b(?:he|she|they|it|him|her|them|this|that|person|man|woman|figure|character|some(?:one|body)|motion|clip"
+    r"|hands?|arms?|legs?|happen\w*)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 DESCRIBE = "what happens in this clip?"
 """What a clip without words asks."""
 
@@ -123,6 +130,8 @@ class Chat:
         if not words and not motions:
             raise InvalidInputError("say something, or show a clip")
         words = words or DESCRIBE
+        if not motions and self.motion is not None and _ABOUT_IT.match(words):
+            motions = [self.motion]  # it made the motion, but has not seen it
         self.notes = list(language.notes) if not self._turns else []
         asked = _Turn({"role": "user", "content": f"{MOTION_SLOT}\n" * len(motions) + words}, self._project(motions))
         kept = self._fitting(asked)
@@ -196,10 +205,9 @@ class Chat:
             [result] = self._pipeline.generate([plan], [seconds], [seed])
             return MotionPart(result.motion, f"planned: {result.plan}", tuple(result.notes), result.plan)
 
-        def follow(text: TextCondition) -> TextCondition:
+        def follow(sentences: Sequence[str], text: TextCondition) -> TextCondition:
             told = self._model.condition(states[None], motions=shown[-1:] or None)
-            here = text.states.device
-            return TextCondition(told.states.to(here), told.mask.to(here), told.pooled.to(here), told.present.to(here))
+            return told.to(text.states.device)
 
         [result] = self._pipeline.generate([prompt], [seconds], [seed], as_one=True, condition=follow)
         return MotionPart(result.motion, "", tuple(result.notes))
@@ -223,6 +231,16 @@ def load_model(weights: str | Path = CHAT, llm: str | None = None, device: str |
     model = MotionLanguageModel.load(find_chat(weights).folder, llm=llm, device=device)
     merge_lora(model.language)
     return model
+
+
+def signal_condition(weights: str | Path = CHAT) -> Condition:
+    """What the language model's signal tokens say of sentences, for `Pipeline.generate(condition=...)`."""
+    model = load_model(weights)
+
+    def told(sentences: Sequence[str], text: TextCondition) -> TextCondition:
+        return model.condition(model.signals(sentences)).to(text.states.device)
+
+    return told
 
 
 def chat(model: str | Path = "default", weights: str | Path = CHAT, llm: str | None = None) -> Chat:

@@ -22,6 +22,7 @@ class Familiarity:
 
     def __init__(self, sentences: list[str], vectors: np.ndarray, far: float = FAR) -> None:
         self.sentences, self.vectors, self.far = sentences, vectors, far
+        self._unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
 
     @classmethod
     def load(cls, folder: Path) -> Familiarity:
@@ -48,8 +49,9 @@ class Familiarity:
         """The captions most like a sentence vector (W,), with their cosine similarity, best first."""
         if not self.sentences:
             return []
-        scores = self.vectors @ pooled / np.maximum(np.linalg.norm(self.vectors, axis=1), 1e-6)
-        return [(self.sentences[k], float(scores[k])) for k in np.argsort(-scores)[:count]]
+        scores = self._unit @ pooled
+        best = np.argpartition(-scores, min(count, len(scores) - 1))[:count]
+        return [(self.sentences[k], float(scores[k])) for k in best[np.argsort(-scores[best])]]
 
     def notes(self, pooled: np.ndarray) -> list[str]:
         """[] for a familiar prompt, else one sentence for the user."""

@@ -23,7 +23,7 @@ from mllm_motion.generation.denoise import PREFIX_FRAMES, continued, denoise
 from mllm_motion.generation.familiarity import Familiarity
 from mllm_motion.generation.plan import Plan, as_plan
 from mllm_motion.generation.postprocess import PostprocessConfig, clean_up
-from mllm_motion.generation.request import Sampling, check_prompt, check_seconds, check_seeds, prompt_notes
+from mllm_motion.generation.request import Sampling, Via, check_prompt, check_seconds, check_seeds, prompt_notes
 from mllm_motion.models.encoders.text import TextEncoder
 from mllm_motion.models.generator import Generator, GeneratorConfig, TextCondition
 from mllm_motion.models.pooled import pooled_only
@@ -36,6 +36,8 @@ from mllm_motion.motion.features import FEATURES, FPS
 if TYPE_CHECKING:
     from mllm_motion.generation.chat import Chat
 
+Condition = Callable[[Sequence[str], TextCondition], TextCondition]
+"""(the words of every step, what the text encoder says of them) -> what the generator is told."""
 DEFAULTS: dict[str, float] = {
     "steps": 6,
     "guidance": 2.0,
@@ -123,7 +125,8 @@ class Pipeline:
         in_place: bool = False,
         as_one: bool = False,
         retrieve: str | Path | None = None,
-        condition: Callable[[TextCondition], TextCondition] | None = None,
+        via: Via = "text",
+        condition: Condition | None = None,
     ) -> list[Result]:
         """One clip a prompt. A clip depends on its own prompt, length and seed, not on the others of the batch.
 
@@ -139,7 +142,8 @@ class Pipeline:
             in_place: take out the travel.
             as_one: take every prompt as one thing, whatever it tells.
             retrieve: a prepared corpus; start from its clip with the nearest caption.
-            condition: turns what the words of all steps say into what the generator is told instead.
+            via: what tells the generator: the words by the text encoder, or by the language model's signal tokens.
+            condition: the same by a function of your own, of the words of all steps and what the text encoder says.
 
         Raises:
             InvalidInputError: an unusable prompt, length, or setting.
@@ -149,7 +153,11 @@ class Pipeline:
         seeds = list(seeds) if seeds is not None else list(range(len(prompts)))
         if not len(prompts) == len(seconds) == len(seeds):
             raise InvalidInputError(f"{len(prompts)} prompts need as many seconds and seeds")
-        Sampling(steps=steps, guidance=guidance)
+        Sampling(steps=steps, guidance=guidance, via=via)
+        if via == "llm" and condition is None:
+            from mllm_motion.generation.chat import signal_condition
+
+            condition = signal_condition()
         lengths = [check_seconds(value) for value in seconds]
         settings = dict(self.defaults)
         settings |= {k: v for k, v in (("steps", steps), ("guidance", guidance)) if v is not None}
@@ -206,15 +214,16 @@ class Pipeline:
         prompts: Sequence[str | Plan],
         seconds: Sequence[float | None],
         as_one: bool,
-        condition: Callable[[TextCondition], TextCondition] | None = None,
+        condition: Condition | None = None,
     ) -> tuple[list[Plan], TextCondition]:
         """The plan of each prompt, with all lengths, and the words of their segments, one after the other."""
         plans = [as_plan(prompt, length, as_one) for prompt, length in zip(prompts, seconds, strict=True)]
-        text = self._encode([segment.text for plan in plans for segment in plan.segments])
+        sentences = [segment.text for plan in plans for segment in plan.segments]
+        text = self._encode(sentences)
         if self._hears_pooled:
             text = pooled_only(text)
         if condition is not None:
-            text = condition(text)
+            text = condition(sentences, text)
         predicted = iter(self.model.predict_seconds(text.pooled).tolist())
         done = [
             plan.with_lengths([next(predicted) for _ in plan.segments], total)
@@ -278,7 +287,7 @@ def generate(
         seed: noise seed; with `count` above 1 the seeds count up from it.
         count: how many clips; above 1 a list is returned.
         model: "default", "permissive", or a model folder.
-        options: those of `Pipeline.generate`: steps, guidance, raw, loop, in_place, as_one, retrieve.
+        options: those of `Pipeline.generate`: steps, guidance, raw, loop, in_place, as_one, retrieve, via.
     """
     if isinstance(prompt, str):
         check_prompt(prompt)

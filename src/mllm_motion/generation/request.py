@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
-from mllm_motion.errors import InvalidInputError
+from mllm_motion.errors import InvalidInputError, unknown_name
 
 MAX_PROMPT_CHARACTERS = 1000
 MIN_SECONDS, MAX_SECONDS = 0.5, 600.0
@@ -57,6 +57,9 @@ def check_seconds(seconds: float | None) -> float | None:
     return float(seconds)
 
 
+Via = Literal["text", "llm"]
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How clips are made; None leaves a value to the model's own default."""
@@ -78,8 +81,13 @@ class Sampling:
     retrieve: Path | None = None
     """A folder made by `mllm-motion prepare`: start from its clip with the nearest caption."""
 
+    via: Via = "text"
+    """What tells the generator: the text encoder, or the language model by its signal tokens."""
+
     def __post_init__(self) -> None:
         check_seconds(self.seconds)
+        if self.via not in get_args(Via):
+            raise unknown_name("way to tell the generator (--via)", self.via, get_args(Via))
         if self.steps is not None and not 1 <= self.steps <= MAX_STEPS:
             raise InvalidInputError(f"--steps must be a whole number from 1 to {MAX_STEPS}; got {self.steps}")
         if self.guidance is not None and not 0 <= self.guidance <= MAX_GUIDANCE:  # NaN fails too
@@ -87,7 +95,7 @@ class Sampling:
 
     def options(self) -> dict[str, Any]:
         """The keyword arguments of `Pipeline.generate` that are the same for every clip of a call."""
-        names = ("steps", "guidance", "raw", "loop", "in_place", "as_one", "retrieve")
+        names = ("steps", "guidance", "raw", "loop", "in_place", "as_one", "retrieve", "via")
         return {name: getattr(self, name) for name in names}
 
 

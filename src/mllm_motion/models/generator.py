@@ -71,6 +71,12 @@ class TextCondition:
     pooled: Tensor
     present: Tensor
 
+    def to(self, device: torch.device) -> TextCondition:
+        """These four on a device."""
+        return TextCondition(
+            self.states.to(device), self.mask.to(device), self.pooled.to(device), self.present.to(device)
+        )
+
 
 def sinusoid(value: Tensor, width: int) -> Tensor:
     """(B,) numbers -> (B, width) sines and cosines at geometric frequencies."""

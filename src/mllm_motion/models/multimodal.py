@@ -23,12 +23,12 @@ from mllm_motion.models.alignment import Alignment, AlignmentConfig
 from mllm_motion.models.encoders.motion import MotionEncoder
 from mllm_motion.models.fusion import Fusion, FusionConfig
 from mllm_motion.models.generator import TextCondition
-from mllm_motion.models.language import LanguageModel
+from mllm_motion.models.language import LanguageModel, Message
 from mllm_motion.models.language_adapters import LoraSettings, adapter_llm, save_adapter
 from mllm_motion.models.language_loading import DEFAULT_LLM, load_language
 from mllm_motion.models.registry import find_model, write_model
 from mllm_motion.models.resampler import Resampler
-from mllm_motion.models.tokens import MOTION_TOKENS
+from mllm_motion.models.tokens import MOTION_TOKENS, signal_text
 from mllm_motion.motion.clip import Motion
 
 _MIN_SHARED = 8  # tokens: a shorter common beginning is not worth a pass of its own
@@ -155,6 +155,21 @@ class MotionLanguageModel(nn.Module):
             conditions["motion"] = self.motion_condition(*self._encoded(motions))
         return self.fusion(conditions)
 
+    @torch.no_grad()
+    def signals(self, sentences: Sequence[str]) -> Tensor:
+        """Sentences -> states (B, S, H) float32 at the signal tokens of a reply that moves, for `condition`."""
+        language = self.language
+        rows = [language.tokenize(signal_conversation(sentence), False) for sentence in sentences]
+        ids = torch.full((len(rows), max(map(len, rows))), language.tokenizer.pad_token_id or 0)
+        mask = torch.zeros_like(ids, dtype=torch.bool)
+        for b, row in enumerate(rows):
+            ids[b, : len(row)], mask[b, : len(row)] = torch.tensor(row), True
+        ids, mask = ids.to(language.device), mask.to(language.device)
+        # The adapters are kept in float32, the model they sit on may not be.
+        lowered = language.model.dtype == torch.bfloat16
+        with torch.autocast(language.device.type, torch.bfloat16, enabled=lowered):
+            return language.signal_states(self.read(ids, mask), ids).float()
+
     def _encoded(self, motions: Sequence[Motion]) -> tuple[Tensor, Tensor]:
         if self.encoder is None:
             raise InvalidInputError("this language model was trained without a motion encoder and cannot follow clips")
@@ -253,6 +268,11 @@ def new_model(
     """An untrained model around a language model; `retrieval` is the model whose motion tower lets it read clips."""
     language = load_language(llm, train=lora or LoraSettings(), device=device)
     return MotionLanguageModel(language, None if retrieval is None else MotionEncoder.load(retrieval), config)
+
+
+def signal_conversation(sentence: str) -> list[Message]:
+    """A request and the reply that moves."""
+    return [{"role": "user", "content": sentence}, {"role": "assistant", "content": signal_text("motion")}]
 
 
 def shared_beginning(ids: Tensor, slot_id: int) -> int:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mllm_motion.errors import InvalidInputError
@@ -95,6 +96,83 @@ def stream(
         else:
             yield from text.add(token)
     yield from text.rest()
+
+
+@dataclass(frozen=True)
+class Said:
+    """A whole reply: its words, and its sets of signal tokens in order."""
+
+    text: str
+    signals: tuple[Signal, ...] = ()
+
+
+@torch.no_grad()
+def reply_to_all(
+    language: LanguageModel,
+    conversations: Sequence[Sequence[Message]],
+    motion: Tensor | None = None,
+    *,
+    max_tokens: int = 96,
+    kinds: Collection[str] = tuple(SIGNALS),
+) -> list[Said]:
+    """The likeliest reply to each of several conversations, read side by side: many times as quick as one by one.
+
+    Args:
+        language: the model.
+        conversations: each ends with a message of the user.
+        motion: (K, N, H), the clips that the "<motion>" of all conversations stand for, in reading order.
+        max_tokens: where a reply is cut off.
+        kinds: the signals that may be chosen.
+    """
+    rows = [language.tokenize(messages) for messages in conversations]
+    longest = max(len(row) for row in rows)
+    ids = torch.tensor([[0] * (longest - len(row)) + row for row in rows], device=language.device)
+    mask = torch.tensor([[False] * (longest - len(row)) + [True] * len(row) for row in rows], device=language.device)
+    firsts = {language.signal_ids(kind)[0]: kind for kind in kinds}
+    closed = [token for kind in SIGNALS for token in language.signal_ids(kind) if token not in firsts]
+    ends, decoder = language.end_ids(), language.model.base_model
+    said: list[list[int]] = [[] for _ in rows]
+    forced: list[list[int]] = [[] for _ in rows]
+    states: list[list[Tensor]] = [[] for _ in rows]  # at the tokens of a reply
+    ended = [False] * len(rows)
+    places = (mask.cumsum(1) - 1).clamp(min=0)
+    embedded, cache = language.embed(ids, motion), None
+    for _ in range(max_tokens + max(SIGNALS.values())):
+        output = decoder(
+            inputs_embeds=embedded, attention_mask=mask, position_ids=places, past_key_values=cache, use_cache=True
+        )
+        cache, last = output.past_key_values, output.last_hidden_state[:, -1]  # (B, H)
+        for b, row in enumerate(said):
+            if row and not ended[b]:
+                states[b].append(last[b])
+        logits = language.logits(last)
+        logits[:, closed] = float("-inf")
+        chosen = logits.argmax(-1).tolist()
+        for b, token in enumerate(chosen):
+            if forced[b]:
+                chosen[b] = forced[b].pop(0)
+            elif token in ends or len(said[b]) >= max_tokens:
+                ended[b] = True
+            elif token in firsts:
+                forced[b] = language.signal_ids(firsts[token])[1:]
+            if not ended[b]:
+                said[b].append(chosen[b])
+        if all(ended):
+            break
+        embedded = language.embed(torch.tensor(chosen, device=language.device)[:, None])
+        places = places[:, -1:] + 1
+        mask = F.pad(mask, (0, 1), value=True)
+    return [_said(language, tokens, at, firsts) for tokens, at in zip(said, states, strict=True)]
+
+
+def _said(language: LanguageModel, tokens: list[int], states: list[Tensor], firsts: dict[int, str]) -> Said:
+    """A reply from its tokens and the states (H,) at them."""
+    signals = []
+    for at, token in enumerate(tokens):
+        if kind := firsts.get(token):
+            signals.append(Signal(kind, torch.stack(states[at : at + SIGNALS[kind]])))
+    words = language.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    return Said(words.strip(), tuple(signals))
 
 
 class _Text:

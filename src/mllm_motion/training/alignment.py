@@ -23,10 +23,8 @@ from mllm_motion.data.stores import TextStore
 from mllm_motion.files import make_folder
 from mllm_motion.models.alignment import AlignmentConfig, alignment_losses, fit_words
 from mllm_motion.models.generator import Generator, TextCondition
-from mllm_motion.models.language import Message
 from mllm_motion.models.language_adapters import LoraSettings
-from mllm_motion.models.multimodal import MotionLanguageModel
-from mllm_motion.models.tokens import signal_text
+from mllm_motion.models.multimodal import MotionLanguageModel, signal_conversation
 from mllm_motion.training.generator import GeneratorTraining, open_corpus
 from mllm_motion.training.loop import LoopConfig, Losses, held_out_or_none, train
 from mllm_motion.training.multimodal import (
@@ -69,6 +67,8 @@ class AlignmentTraining:
     layers below then need no backward pass."""
     captions: int = 2
     """Captions of a clip that are used with --freeze-language."""
+    derived: bool = True
+    """Learn from derived clips (joined, layered, retimed …) as well as from captured and mirrored ones."""
     permissive: bool = False
     """Use only clips whose licence allows commercial use of the weights."""
     words_weight: float = 1.0
@@ -76,7 +76,7 @@ class AlignmentTraining:
     count_weight: float = 0.1
     """Weight of the cross-entropy of the number of words."""
     generation_weight: float = 0.3
-    """Weight of the generator's losses."""
+    """Weight of the generator's losses; 0 leaves the generator out, which makes steps short."""
     language_weight: float = 0.1
     """Weight of the language model's cross-entropy."""
 
@@ -127,27 +127,13 @@ class Aligner(Trained):
         predicted = self.model.alignment(signals.float())
         everywhere = torch.ones_like(batch.mask[:, 0])
         losses |= alignment_losses(predicted, TextCondition(batch.states, batch.mask, batch.pooled, everywhere))
+        if not self.training_settings.generation_weight:
+            return self.total(losses, self.training_settings.weights)
         # The number of words is the true one here, so that its errors do not blur what the words should be.
         _, true_mask = fit_words(batch.states, batch.mask, predicted.mask.shape[1])
         told = TextCondition(predicted.states, true_mask, predicted.pooled, everywhere)
         losses["generation"] = generation_losses(self.core, batch, told, self.flow)["loss"]
         return self.total(losses, self.training_settings.weights)
-
-
-def signal_conversation(sentence: str) -> list[Message]:
-    """A request and the reply that moves."""
-    return [{"role": "user", "content": sentence}, {"role": "assistant", "content": signal_text("motion")}]
-
-
-@torch.no_grad()
-def read_signals(model: MotionLanguageModel, sentences: Sequence[str]) -> Tensor:
-    """Sentences -> states (B, S, H) float32 at the signal tokens of the reply to each."""
-    ids, mask, _ = conversation_tensors(model.language, [signal_conversation(s) for s in sentences])
-    device = model.language.device
-    ids, mask = ids.to(device), mask.to(device)
-    # The adapters are kept in float32, the model they sit on may not be.
-    with torch.autocast(device.type, torch.bfloat16, enabled=model.language.model.dtype == torch.bfloat16):
-        return model.language.signal_states(model.read(ids, mask), ids).float().cpu()
 
 
 class AlignmentBatches:
@@ -177,20 +163,23 @@ def train_alignment(training: AlignmentTraining, card: dict[str, Any] | None = N
         training.start, training.llm, training.retrieval, training.lora, "alignment", {"alignment": training.model}
     )
     store, texts = open_corpus(training.corpus, loop.progress)
+    if training.freeze_language:
+        keep_captions(store, training.captions)
+    aligner = Aligner(model, load_generator(training.generator), training)
+    options = {"permissive_only": training.permissive, "patch": aligner.core.config.patch, "derived": training.derived}
+    rows = CorpusBatches(store, texts, "train", **options)
+    held_out = held_out_or_none(lambda: CorpusBatches(store, texts, "val", **options))
     kept = None
     if training.freeze_language:
-        sentences = keep_captions(store, training.captions)
+        sentences = sorted(rows.sentences() | (held_out.sentences() if held_out else set()))
         kept = TextStore(make_folder(loop.out / f"signals-{signature(model.language.trained_parameters())}"))
 
         def encode(some: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
-            states = read_signals(model, some)
+            states = model.signals(some).cpu()
             return states, torch.ones(states.shape[:2], dtype=torch.bool), states.mean(1)
 
         kept.add(sentences, encode, loop.progress)
-    aligner = Aligner(model, load_generator(training.generator), training)
-    options = {"permissive_only": training.permissive, "patch": aligner.core.config.patch}
-    batches = AlignmentBatches(CorpusBatches(store, texts, "train", **options), model, kept)
-    held_out = held_out_or_none(lambda: CorpusBatches(store, texts, "val", **options))
+    batches = AlignmentBatches(rows, model, kept)
 
     def validate(module: torch.nn.Module) -> dict[str, float]:
         rows = [batches.spoken(batch) for batch in held_out.in_order(loop.batch_size, limit=128)]

@@ -28,7 +28,6 @@ from mllm_motion.models.generator import Generator, TextCondition
 from mllm_motion.models.language_adapters import LoraSettings
 from mllm_motion.models.multimodal import MotionLanguageModel
 from mllm_motion.models.registry import find_model
-from mllm_motion.training.alignment import read_signals
 from mllm_motion.training.generator import GeneratorTraining, export_generator, open_corpus
 from mllm_motion.training.loop import LoopConfig, Losses, held_out_or_none, train
 from mllm_motion.training.multimodal import (
@@ -209,7 +208,7 @@ def train_fusion(training: FusionTraining, card: dict[str, Any] | None = None) -
 
     @torch.no_grad()
     def encode(some: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
-        told = model.alignment(read_signals(model, some).to(model.language.device))
+        told = model.alignment(model.signals(some))
         return told.states.cpu(), told.mask.cpu(), told.pooled.cpu()
 
     signals.add(sentences, encode, loop.progress)

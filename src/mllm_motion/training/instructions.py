@@ -9,7 +9,6 @@ Shapes: B batch, L tokens, K clips, N tokens of a clip, C their channels, M sets
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,20 +20,20 @@ import torch
 from torch import Tensor
 
 from mllm_motion.data.instructions_clips import ClipLibrary
-from mllm_motion.data.instructions_schema import Sample, read_instructions
+from mllm_motion.data.instructions_schema import Sample, chat_messages, read_instructions
 from mllm_motion.errors import InvalidInputError
 from mllm_motion.models.alignment import AlignedCondition, alignment_losses
 from mllm_motion.models.encoders.text import TextEncoder
 from mllm_motion.models.generator import TextCondition
-from mllm_motion.models.language import Message
 from mllm_motion.models.language_adapters import LoraSettings
 from mllm_motion.models.multimodal import MotionLanguageModel
-from mllm_motion.models.tokens import MOTION_TOKENS, SIGNALS, signal_text
+from mllm_motion.models.tokens import MOTION_TOKENS, SIGNALS
+from mllm_motion.training.checkpoints import checkpoint_path
 from mllm_motion.training.loop import LoopConfig, Losses, held_out_or_none, train
 from mllm_motion.training.multimodal import Trained, conversation_tensors, finish, mean_losses, open_model
+from mllm_motion.training.reading import learn_to_read
 
-_OUTPUT_SLOT = re.compile(rf"<({'|'.join(SIGNALS)})>")
-_GROUP = 8  # batches that are drawn together and sorted by length
+_GROUP = 32  # batches that are drawn together and sorted by length
 _CHARACTERS_A_TOKEN = 3  # at least, in English; for sorting and for leaving out what is too long
 
 
@@ -56,6 +55,8 @@ class InstructionsTraining:
     """Retrieval model whose motion tower a new model reads clips with."""
     lora: LoraSettings = field(default_factory=LoraSettings)
     """Adapters of a new model."""
+    reading_steps: int = 1500
+    """Steps before the first in which a new input projection learns to name what is measured on a clip; 0 for none."""
     freeze_embeddings: bool = False
     """Leave the embeddings of the signal tokens as they are. With adapters on the last layers alone (--layers), the
     layers below then need no backward pass."""
@@ -118,16 +119,6 @@ class Instructor(Trained):
             everywhere = torch.ones_like(batch.mask[:, 0])
             losses |= alignment_losses(predicted, TextCondition(batch.states, batch.mask, batch.pooled, everywhere))
         return self.total(losses, self.training_settings.weights)
-
-
-def chat_messages(sample: Sample) -> list[Message]:
-    """A sample as the language model reads it: what the assistant makes are sets of signal tokens."""
-    return [
-        message | {"content": _OUTPUT_SLOT.sub(lambda slot: signal_text(slot.group(1)), message["content"])}
-        if message["role"] == "assistant"
-        else message
-        for message in sample.messages
-    ]
 
 
 def length_bound(sample: Sample) -> int:
@@ -207,6 +198,9 @@ def train_instructions(training: InstructionsTraining, card: dict[str, Any] | No
     model = open_model(training.start, training.llm, training.retrieval, training.lora, "instructions")
     samples = [sample for path in training.data for sample in read_instructions(path)]
     library, encoder = ClipLibrary(training.corpus), TextEncoder()
+    new = "instructions" not in model.trained and not checkpoint_path(loop.out).exists()
+    if model.projection is not None and training.reading_steps and new:
+        learn_to_read(model, library, training.reading_steps)
     instructor = Instructor(model, training)
     batches = InstructionBatches(samples, "train", model, library, encoder, training)
     held_out = held_out_or_none(lambda: InstructionBatches(samples, "val", model, library, encoder, training))
