@@ -1,8 +1,9 @@
-"""What each part of the generator is worth: small trainings that differ in one thing, and the same questions to all.
+"""What each part is worth: small trainings that differ in one thing, and the same questions to all.
 
-    python benchmarks/ablations.py --corpus CORPUS --work FOLDER [--steps 2000] [--seeds 0 1 2] [--only NAME …]
+    python benchmarks/ablations.py --corpus CORPUS --work FOLDER [--seeds 0 1 2] [--only NAME …]
 
-Every variant learns from the same number of samples and is asked for the same clips, which the same judge scores. The
+Every variant of a group learns from the same number of samples and is asked for the same clips, which the same judge
+scores: the generator from its first weight on, MDA and FM of the language model on the shipped rest. The
 command may be stopped and run again: what is finished is kept, a training goes on from its checkpoint, and
 benchmarks/ablations.md is written anew after every variant.
 """
@@ -12,73 +13,25 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from ablation_variants import GENERATOR, GROUPS, VARIANTS
 
 from mllm_motion import files
 from mllm_motion.evaluation import sections
-from mllm_motion.evaluation.answers import TRUTH, Answer, pipeline_generator
+from mllm_motion.evaluation.answers import TRUTH, Answer
 from mllm_motion.evaluation.behaviours import Generate, evaluate_behaviours
 from mllm_motion.evaluation.held_out import read_held_out
-from mllm_motion.evaluation.mdm_baseline import mdm_generator
 from mllm_motion.evaluation.report import Section
 from mllm_motion.evaluation.section_retrieval import retrieval
 from mllm_motion.evaluation.sets import Sets
 from mllm_motion.evaluation.settings import EvaluationConfig
 from mllm_motion.evaluation.spaces import judge_space
-from mllm_motion.generation.pipeline import Pipeline
 from mllm_motion.models.encoders.text import TextEncoder
-from mllm_motion.models.registry import find_model
-from mllm_motion.training.generator import GeneratorTraining, train_generator
 from mllm_motion.training.loop import LoopConfig
-from mllm_motion.training.mdm import MdmTraining, train_mdm
 
 TABLE = Path(__file__).resolve().parent / "ablations.md"
-FULL = "default"
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One row.
-
-    Attributes:
-        says: what is different.
-        train: (corpus, loop) -> model folder; None takes the weights of the default design.
-        answer: model folder -> generator.
-    """
-
-    says: str
-    train: Callable[[Path, LoopConfig], Path] | None
-    answer: Callable[[Path], Generate]
-
-
-def generator(**changes) -> Callable[[Path, LoopConfig], Path]:
-    """Trains the generator with some settings changed."""
-    return lambda corpus, loop: train_generator(GeneratorTraining(corpus=corpus, loop=loop, **changes))
-
-
-def sampled(**options) -> Callable[[Path], Generate]:
-    """Samples a trained generator with some options of `Pipeline.generate`."""
-    return lambda folder: pipeline_generator(Pipeline(find_model(folder)), **options)
-
-
-VARIANTS = {
-    FULL: Variant("the generator as it is", generator(), sampled()),
-    "pooled text": Variant("one sentence vector instead of the words", generator(text="pooled"), sampled()),
-    "no derived clips": Variant("captured and mirrored clips only", generator(derived=False), sampled()),
-    "no geometry losses": Variant("squared error of features only", generator(geometry=0.0), sampled()),
-    "no guidance": Variant("the default's weights, guidance 1", None, sampled(guidance=1.0)),
-    "no clean-up": Variant("the default's weights, clips as sampled", None, sampled(raw=True)),
-    "mdm": Variant(
-        "MDM: encoder, pooled text, 50 steps, clips as sampled",
-        lambda corpus, loop: train_mdm(MdmTraining(corpus=corpus, loop=loop)),
-        mdm_generator,
-    ),
-}
-
 # Figure -> (title of its column, factor, decimal places).
 COLUMNS = {
     "behaviours": ("behaviours, %", 100, 1),
@@ -94,7 +47,9 @@ COLUMNS = {
 }
 
 
-def measure(generate: Generate, options: argparse.Namespace, encoder: TextEncoder) -> dict[str, dict[str, float]]:
+def measure(
+    generate: Generate, tries: int, options: argparse.Namespace, encoder: TextEncoder
+) -> dict[str, dict[str, float]]:
     """The figures of a generator and those of the true clips."""
     settings = EvaluationConfig(options.corpus, repeats=options.repeats, baselines=False)
     held_out = read_held_out(options.corpus, limit=options.limit)
@@ -105,7 +60,8 @@ def measure(generate: Generate, options: argparse.Namespace, encoder: TextEncode
     for section in [*retrieval(sets), *sections.physics(sets)]:
         for who, figures in found.items():
             figures |= means(section, who)
-    found["variant"]["behaviours"] = evaluate_behaviours(generate, options.behaviours).mean
+    if tries:
+        found["variant"]["behaviours"] = evaluate_behaviours(generate, tries).mean
     return found
 
 
@@ -121,20 +77,23 @@ def run(name: str, seed: int, options: argparse.Namespace, encoder: TextEncoder)
         return
     files.make_folder(place)
     print(f"{name}, seed {seed}", flush=True)
-    if variant.train is None:
-        model = folder_of(FULL, seed, options)
-    else:
-        model = place
-        if not (place / "model.safetensors").exists():
-            variant.train(options.corpus, LoopConfig(place, options.steps, options.batch_size, seed=seed))
-    found = measure(variant.answer(model), options, encoder)
+    model = folder_of(variant.needs, seed, options) if variant.needs else place
+    if variant.train is not None and not (place / "model.safetensors").exists():
+        variant.train(options.corpus, LoopConfig(place, steps_of(name, options), options.batch_size, seed=seed))
+    tries = options.behaviours if name in GENERATOR else 0  # thousands of replies would take longer than all the rest
+    found = measure(variant.answer(model), tries, options, encoder)
     with files.atomic_path(figures) as temporary:
         temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
+def steps_of(name: str, options: argparse.Namespace) -> int:
+    """The budget of a variant."""
+    return options.steps if name in GENERATOR else options.language_steps
+
+
 def folder_of(name: str, seed: int, options: argparse.Namespace) -> Path:
     """Where a variant's model lies; another budget is another place."""
-    budget = f"{options.steps}-steps-of-{options.batch_size}"
+    budget = f"{steps_of(name, options)}-steps-of-{options.batch_size}"
     return options.work / budget / re.sub(r"\W+", "-", name) / f"seed-{seed}"
 
 
@@ -145,28 +104,38 @@ def figures_of(name: str, seed: int, options: argparse.Namespace) -> Path:
 
 
 def table(options: argparse.Namespace) -> str:
-    """All finished variants, the mean over the seeds ± their standard deviation."""
-    rows = {}
-    for name in VARIANTS:
-        places = [figures_of(name, seed, options) for seed in options.seeds]
-        done = [json.loads(place.read_text(encoding="utf-8")) for place in places if place.exists()]
-        if done:
-            rows.setdefault(TRUTH, ("captured clips", [found[TRUTH] for found in done[:1]]))
-            rows[name] = (VARIANTS[name].says, [found["variant"] for found in done])
+    """All finished variants by group, the mean over the seeds ± their standard deviation."""
     lines = [
         "# Ablations",
         "",
-        f"Each variant learnt from {options.steps} batches of {options.batch_size} clips, which is far from enough: "
-        "the ranking counts, not the figures. Written by `benchmarks/ablations.py`; corpus "
-        f"`{options.corpus.resolve().name}`, {options.limit or 'all'} clips of its test split, {options.repeats} draws "
-        f"of pools, {options.behaviours} clips of each behaviour. ± is the standard deviation over seeds.",
-        "",
-        "| variant | what is different | seeds | " + " | ".join(title for title, _, _ in COLUMNS.values()) + " |",
-        "|---" * (len(COLUMNS) + 3) + "|",
+        "The budgets are far too small: the ranking counts, not the figures. Written by `benchmarks/ablations.py`; "
+        f"corpus `{options.corpus.resolve().name}`, {options.limit or 'all'} clips of its test split, "
+        f"{options.repeats} draws of pools, {options.behaviours} clips of each behaviour. ± is the standard deviation "
+        "over seeds.",
     ]
-    for name, (says, figures) in rows.items():
-        cells = [cell([found[key] for found in figures if key in found], *COLUMNS[key][1:]) for key in COLUMNS]
-        lines.append(f"| {name} | {says} | {len(figures)} | " + " | ".join(cells) + " |")
+    for group, variants in GROUPS.items():
+        rows: dict[str, tuple[str, list[dict[str, float]]]] = {}
+        for name in variants:
+            places = [figures_of(name, seed, options) for seed in options.seeds]
+            done = [json.loads(place.read_text(encoding="utf-8")) for place in places if place.exists()]
+            if done:
+                rows.setdefault(TRUTH, ("captured clips", [found[TRUTH] for found in done[:1]]))
+                rows[name] = (variants[name].says, [found["variant"] for found in done])
+        if not rows:
+            continue
+        columns = [key for key in COLUMNS if any(key in found for _, figures in rows.values() for found in figures)]
+        lines += [
+            "",
+            f"## The {group}",
+            "",
+            f"{steps_of(next(iter(variants)), options)} batches of {options.batch_size} clips.",
+            "",
+            "| variant | what is different | seeds | " + " | ".join(COLUMNS[key][0] for key in columns) + " |",
+            "|---" * (len(columns) + 3) + "|",
+        ]
+        for name, (says, figures) in rows.items():
+            cells = [cell([found[key] for found in figures if key in found], *COLUMNS[key][1:]) for key in columns]
+            lines.append(f"| {name} | {says} | {len(figures)} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -184,7 +153,8 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, required=True, help="folder made by mllm-motion prepare")
     parser.add_argument("--work", type=Path, required=True, help="folder for models and figures")
     parser.add_argument("--judge", help="folder of the retrieval model that judges; the shipped one if not given")
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=2000, help="of the generator")
+    parser.add_argument("--language-steps", type=int, default=200, help="of MDA and FM")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--only", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
@@ -193,8 +163,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="at most so many clips of the test split")
     parser.add_argument("--table", type=Path, default=TABLE)
     options = parser.parse_args()
-    if any(VARIANTS[name].train is None for name in options.only) and FULL not in options.only:
-        options.only = [FULL, *options.only]  # they sample its weights
+    options.only += [need for name in options.only if (need := VARIANTS[name].needs) and need not in options.only]
     encoder = TextEncoder()
     for seed in options.seeds:
         for name in sorted(options.only, key=list(VARIANTS).index):

@@ -15,6 +15,7 @@ SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks" / "ablations.py"
 
 @pytest.fixture(scope="module")
 def ablations():
+    sys.path.insert(0, str(SCRIPT.parent))
     spec = importlib.util.spec_from_file_location("ablations", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
@@ -24,9 +25,9 @@ def ablations():
 
 @pytest.fixture
 def options(tmp_path):
-    return argparse.Namespace(
-        corpus=tmp_path / "corpus", work=tmp_path, steps=5, batch_size=4, seeds=[0, 1], repeats=1, behaviours=1, limit=4
-    )
+    budget = {"steps": 5, "language_steps": 3, "batch_size": 4, "seeds": [0, 1]}
+    asked = {"repeats": 1, "behaviours": 1, "limit": 4}
+    return argparse.Namespace(corpus=tmp_path / "corpus", work=tmp_path, **budget, **asked)
 
 
 def finish(ablations, options, name, seed, share):
@@ -48,6 +49,14 @@ def test_finished_variants_stay_and_are_averaged(ablations, options):
     assert list(rows) == ["variant", "ground truth", "pooled text"]
     assert "| 2 | 30.0 ± 14.1 | 0.500 ± 0.000 |" in rows["pooled text"] and "| 0.750 |" in rows["ground truth"]
     assert "5 batches of 4 clips" in ablations.table(options)
+
+
+def test_groups_have_their_own_tables_and_budgets(ablations, options):
+    finish(ablations, options, "pooled text", 0, 0.2)
+    finish(ablations, options, "8 signal tokens", 0, 0.2)
+    text = ablations.table(options)
+    assert text.index("5 batches of 4") < text.index("pooled text") < text.index("3 batches of 4")
+    assert text.index("3 batches of 4") < text.index("| 8 signal tokens |")
 
 
 def test_another_budget_is_another_place(ablations, options):

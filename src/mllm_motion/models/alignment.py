@@ -37,10 +37,14 @@ class AlignmentConfig:
     """Condition tokens at most; a longer sentence is cut."""
     text_width: int = 384
     """Channels of the generator's condition tokens."""
+    signals: int = 0
+    """How many of the signal tokens it reads, the first ones; 0 for all."""
 
     def __post_init__(self) -> None:
         if self.width % self.heads:
             raise InvalidInputError(f"--width {self.width} of the alignment must be a multiple of --heads {self.heads}")
+        if self.signals < 0 or self.signals == 1:
+            raise InvalidInputError(f"the alignment reads at least two signal tokens, or 0 for all; got {self.signals}")
         if self.words < 2 or self.depth < 1:
             raise InvalidInputError(
                 f"the alignment needs --words >= 2 and --depth >= 1; got {self.words} and {self.depth}"
@@ -72,7 +76,7 @@ class Alignment(nn.Module):
                 f"the alignment needs hidden states (B, S, {self.hidden_size}) of at least two signal tokens; "
                 f"got {tuple(signal_states.shape)}"
             )
-        q = self.resampler(signal_states)  # (B, Q + 1, W)
+        q = self.resampler(signal_states[:, : self.config.signals or None])  # (B, Q + 1, W)
         summary = q[:, -1]
         length_logits = self.length(summary).float()
         count = length_logits.argmax(-1) + 1
