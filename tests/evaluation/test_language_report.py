@@ -14,6 +14,7 @@ from mllm_motion.errors import InvalidInputError
 from mllm_motion.evaluation import caption_scores, language
 from mllm_motion.evaluation.edit_checks import distance_kept_m, edit_holds
 from mllm_motion.evaluation.language_captions import bert_score
+from mllm_motion.evaluation.settings import LANGUAGE_SECTIONS
 from mllm_motion.generation.edit_request import Edit
 from mllm_motion.generation.edits import apply_edits
 from mllm_motion.models.encoders.text import TextEncoder
@@ -31,13 +32,13 @@ def corpus(tmp_path_factory):
 def report(corpus, tiny_chat, tmp_path_factory):
     judge = write_judge(tmp_path_factory.mktemp("data") / "judge")
     with pytest.MonkeyPatch.context() as patch:
-        for name, count in (("REQUESTS", 12), ("QUESTIONS_ASKED", 4), ("COMPARED", 1), ("EDITS", 2)):
+        for name, count in (("REQUESTS", 12), ("QUESTIONS_ASKED", 4), ("COMPARED", 1), ("EDITS", 2), ("REQUESTED", 8)):
             patch.setattr(language, name, count)
         return mm.evaluate(tiny_chat, corpus, judge=str(judge), repeats=2)
 
 
 def test_every_section_is_there_with_its_baseline(report, tmp_path):
-    assert [section.name for section in report.sections] == ["decisions", "captions", "questions", "edits", "paths"]
+    assert [section.name for section in report.sections] == list(LANGUAGE_SECTIONS)
     assert set(report.section("paths").rows) == {"ground truth", "text encoder", "signal tokens alone", "both, fused"}
     assert set(report.section("captions").rows) == {
         "reference captions",

@@ -14,16 +14,19 @@ from mllm_motion.data.instructions_clips import ClipLibrary, ClipPool
 from mllm_motion.data.instructions_comparisons import comparison
 from mllm_motion.data.instructions_decisions import decision_requests
 from mllm_motion.data.instructions_edits import edit
+from mllm_motion.data.instructions_motion import text_to_motion
 from mllm_motion.data.instructions_questions import question
-from mllm_motion.data.instructions_schema import Sample, chat_messages
+from mllm_motion.data.instructions_schema import Ref, Sample, chat_messages
 from mllm_motion.data.instructions_words import Book
 from mllm_motion.data.questions import QUESTIONS, chance, is_right
 from mllm_motion.errors import InvalidInputError
-from mllm_motion.evaluation.answers import Answer, pipeline_generator
+from mllm_motion.evaluation.answers import TRUTH, Answer, pipeline_generator
+from mllm_motion.evaluation.behaviours import Generate
 from mllm_motion.evaluation.edit_checks import distance_kept_m, edit_holds
 from mllm_motion.evaluation.held_out import HeldOut, read_held_out
 from mllm_motion.evaluation.language_captions import captions
 from mllm_motion.evaluation.report import Cell, Metric, Report, Section
+from mllm_motion.evaluation.retrieval import pool_size, r_precision
 from mllm_motion.evaluation.section_retrieval import retrieval
 from mllm_motion.evaluation.sets import Sets
 from mllm_motion.evaluation.settings import LANGUAGE_SECTIONS, EvaluationConfig
@@ -38,7 +41,8 @@ from mllm_motion.models.registry import find_model
 from mllm_motion.models.speaking import Said, reply_to_all
 from mllm_motion.motion.clip import Motion
 
-REQUESTS, QUESTIONS_ASKED, COMPARED, EDITS = 500, 400, 60, 100
+REQUESTS, QUESTIONS_ASKED, COMPARED, EDITS, REQUESTED = 500, 400, 60, 100, 256
+MIN_REQUESTS = 3  # so that the top three of a pool are a choice
 STAYED_M = 0.1
 """What an edit should have left alone may move so far on average."""
 ALWAYS = "best constant answer"
@@ -119,6 +123,7 @@ def evaluate_language(
     )
     parts: dict[str, Callable[[], Section]] = {
         "paths": lambda: paths(asked, load("default"), name),
+        "requests": lambda: requests(asked, load("default"), name),
         "decisions": lambda: decisions(asked),
         "captions": lambda: captions(asked, encoder, replies),
         "questions": lambda: questions(asked),
@@ -143,21 +148,43 @@ def evaluate_language(
 
 def paths(asked: Asked, pipe: Pipeline, weights: str | Path) -> Section:
     """The same captions told by the text encoder, by the signal tokens alone, and by both through fusion."""
-    model = asked.model
-    signals = signal_condition(weights)
-    rows = {
-        "text encoder": Answer(pipeline_generator(pipe, as_one=True)),
-        "signal tokens alone": Answer(pipeline_generator(pipe, as_one=True, condition=signals)),
-        "both, fused": Answer(
-            pipeline_generator(
-                pipe, as_one=True, condition=lambda texts, text: model.condition(model.signals(texts), text)
-            )
-        ),
-    }
+    rows = {who: Answer(generate) for who, generate in _ways(asked, pipe, weights).items()}
     [section] = retrieval(Sets(asked.held_out, rows, asked.settings, [asked.space], asked.on_progress))
     return replace(
         section, name="paths", title=f"What tells the generator {pipe.name!r}, judged by {asked.space.title}"
     )
+
+
+def _ways(asked: Asked, pipe: Pipeline, weights: str | Path) -> dict[str, Generate]:
+    """Who can tell the generator what to make."""
+    model = asked.model
+    return {
+        "text encoder": pipeline_generator(pipe, as_one=True),
+        "signal tokens alone": pipeline_generator(pipe, as_one=True, condition=signal_condition(weights)),
+        "both, fused": pipeline_generator(
+            pipe, as_one=True, condition=lambda texts, text: model.condition(model.signals(texts), text)
+        ),
+    }
+
+
+def requests(asked: Asked, pipe: Pipeline, weights: str | Path) -> Section:
+    """The same for whole requests ("For the intro I want a man who …"), judged by the captions they are made of."""
+    samples = {s.output_motion[0].clip: s for s in asked.made(text_to_motion, REQUESTED, 4) if s.expects == "motion"}
+    rows: dict[str, dict[str, Cell]] = {}
+    if len(samples) > MIN_REQUESTS:
+        asked.on_progress(f"{len(samples)} requests")
+        truth = [asked.library.load(Ref(clip)) for clip in samples]
+        texts = asked.space.texts([sample.output_motion[0].text for sample in samples.values()])
+        words = [" ".join(sample.turns[-2].value.split()) for sample in samples.values()]
+        given = words, [max(motion.seconds, 1.0) for motion in truth], list(range(len(words)))
+        made = {TRUTH: truth} | {who: make(*given) for who, make in _ways(asked, pipe, weights).items()}
+        for who, clips in made.items():
+            found = r_precision(texts, asked.space.motions(clips), seed=asked.settings.seed)
+            rows[who] = {f"precision_{k}": Cell(float(found[k - 1])) for k in (1, 2, 3)}
+    metrics = tuple(Metric(f"precision_{k}", f"R-precision, top {k}", "higher") for k in (1, 2, 3)) if rows else ()
+    note = f"{len(samples)} requests in wordings that training never sees, pools of {pool_size(len(samples))}."
+    title = "What tells the generator of a request"
+    return Section("requests", title, "clips", metrics, rows, (note if rows else _NOTHING,))
 
 
 def decisions(asked: Asked) -> Section:

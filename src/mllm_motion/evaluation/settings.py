@@ -8,7 +8,7 @@ from pathlib import Path
 from mllm_motion.errors import InvalidInputError, unknown_name
 
 SECTIONS = ("retrieval", "pairs", "physics", "behaviours", "memorisation")
-LANGUAGE_SECTIONS = ("decisions", "captions", "questions", "edits", "paths")
+LANGUAGE_SECTIONS = ("decisions", "captions", "questions", "edits", "paths", "requests")
 """Sections of a multimodal language model."""
 WITHOUT_DATA = ("physics", "behaviours")
 """Sections that need no true clips."""
@@ -26,7 +26,7 @@ class EvaluationConfig:
     """Replications: each draws captions, noise and pools anew."""
     only: tuple[str, ...] = ()
     """Sections, several with commas: retrieval, pairs, physics, behaviours, memorisation; of a language model
-    decisions, captions, questions, edits, paths; all if none is named."""
+    decisions, captions, questions, edits, paths, requests; all if none is named."""
     limit: int | None = None
     """At most so many clips, spread over the split."""
     judge: str | None = None
