@@ -6,17 +6,15 @@ python scripts/publish_chat.py RUN_DIR CORPUS_DIR src/mllm_motion/weights/chat
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 from pathlib import Path
 
 from publish_model import corpus_card
 
 from mllm_motion.data.shards import read_index
-from mllm_motion.models.registry import ModelFiles
-from mllm_motion.training.checkpoints import checkpoint_step
+from mllm_motion.models.registry import ModelFiles, write_model
 
-FILES = ("model.safetensors", "adapter.safetensors", "adapter.json", "config.json")
+FILES = ("adapter.safetensors", "adapter.json")
 LLM = "SmolLM2-135M-Instruct (Apache-2.0)"
 
 
@@ -26,15 +24,22 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("corpus", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--steps", required=True, help='for the model card, such as "700 of 16 conversations"')
     options = parser.parse_args()
     card = corpus_card(read_index(options.corpus), options.corpus, permissive=False)
-    card |= {"steps": checkpoint_step(options.run), "llm": LLM}
+    card |= {"steps": options.steps, "llm": LLM}
     options.out.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         shutil.copyfile(options.run / name, options.out / name)
-    config_path = options.out / "config.json"
-    config = json.loads(config_path.read_text(encoding="utf-8")) | {"card": card}
-    config_path.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    run = ModelFiles("run", options.run)
+    config = run.config() | {"card": card}
+    # Untrained fusion hands words on as they are: its weights need not be shipped.
+    trained = {
+        name: value
+        for name, value in run.tensors().items()
+        if "fusion" in config["trained"] or not name.startswith("fusion.")
+    }
+    write_model(options.out, trained, config)
     text = card_text(ModelFiles("chat", options.out), card, config["trained"])
     (options.out / "README.md").write_text(text, encoding="utf-8")
 
@@ -47,7 +52,7 @@ def card_text(files: ModelFiles, card: dict, trained: list[str]) -> str:
 
 A language model that reads 3D human motion, answers in words, and decides to move: LoRA adapters and signal tokens for
 {card["llm"]}, a motion encoder, its input projection, the alignment (MDA) and the fusion (FM), {size:.0f} M weights
-beside the adapters; phases trained: {", ".join(trained)}. English. Learnt from conversations made of
+beside the adapters; phases trained: {", ".join(trained)} ({card["steps"]}). English. Learnt from conversations made of
 {card["corpus"]}; no person wrote or reviewed them.
 
 **Licence.** {card["licence"]}. {card["use"]}

@@ -206,7 +206,7 @@ class Chat:
             return MotionPart(result.motion, f"planned: {result.plan}", tuple(result.notes), result.plan)
 
         def follow(sentences: Sequence[str], text: TextCondition) -> TextCondition:
-            told = self._model.condition(states[None], motions=shown[-1:] or None)
+            told = self._model.condition(states[None], text, shown[-1:] or None)
             return told.to(text.states.device)
 
         [result] = self._pipeline.generate([prompt], [seconds], [seed], as_one=True, condition=follow)

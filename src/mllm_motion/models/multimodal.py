@@ -250,7 +250,9 @@ class MotionLanguageModel(nn.Module):
         model = cls(language, encoder, replace(shapes, **(begin or {})))
         try:
             for name, part in model.parts().items():
-                if name not in (begin or {}):
+                # Fusion that no phase has trained hands words on as they are, whatever its weights: it may be left out.
+                left_out = name == "fusion" and name not in trained and name not in groups
+                if name not in (begin or {}) and not left_out:
                     part.load_state_dict(groups.get(name, {}))
         except RuntimeError as error:
             raise FileFormatError(f"the weights in {files.folder} do not fit their configuration: {error}") from error

@@ -21,12 +21,6 @@ def checkpoint_path(directory: Path) -> Path:
     return Path(directory) / _NAME
 
 
-def checkpoint_step(directory: Path) -> int:
-    """The step of a run's newest checkpoint."""
-    with safe_open(checkpoint_path(directory), "pt") as file:
-        return int(file.metadata()["step"])
-
-
 def save_checkpoint(
     directory: Path, step: int, model: nn.Module, ema: dict[str, Tensor], optimizer: torch.optim.Optimizer
 ) -> None:
