@@ -64,6 +64,11 @@ def test_a_language_model_needs_clips(tiny_chat):
         mm.evaluate(tiny_chat)
 
 
+def test_it_has_no_sections_of_a_generator(tiny_chat, corpus):
+    with pytest.raises(InvalidInputError, match="physics cannot be measured on a language model; known: decisions"):
+        mm.evaluate(tiny_chat, corpus, only=("physics",))
+
+
 def test_its_sections_are_not_those_of_a_generator(tiny_model, corpus):
     with pytest.raises(InvalidInputError, match="sections of a language model"):
         mm.evaluate(tiny_model, corpus, only=("captions",))

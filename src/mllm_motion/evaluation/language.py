@@ -106,10 +106,15 @@ def evaluate_language(
     """The report of a multimodal language model; it needs a prepared corpus.
 
     Raises:
-        InvalidInputError: no corpus is given, or it has no captioned clips in the split.
+        InvalidInputError: no corpus is given, it has no captioned clips in the split, or a section is asked for that a
+            language model has not.
     """
     if settings.data is None:
         raise InvalidInputError("a language model is measured on clips: give a prepared corpus with --data DIR")
+    if foreign := [part for part in settings.only if part not in LANGUAGE_SECTIONS]:
+        raise InvalidInputError(
+            f"{', '.join(foreign)} cannot be measured on a language model; known: {', '.join(LANGUAGE_SECTIONS)}"
+        )
     held_out = read_held_out(settings.data, settings.split, settings.limit)
     encoder = TextEncoder()
     asked = Asked(
