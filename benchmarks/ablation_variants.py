@@ -11,7 +11,7 @@ from pathlib import Path
 from mllm_motion.evaluation.answers import pipeline_generator
 from mllm_motion.evaluation.behaviours import Generate
 from mllm_motion.evaluation.mdm_baseline import mdm_generator
-from mllm_motion.generation.chat import load_model
+from mllm_motion.generation.chat import signal_condition
 from mllm_motion.generation.pipeline import Pipeline, load
 from mllm_motion.models.alignment import AlignmentConfig
 from mllm_motion.models.fusion import FusionConfig
@@ -134,12 +134,7 @@ def spoken(words: bool = False) -> Callable[[Path], Generate]:
     """Asks the shipped generator through a language model; with `words` the text encoder speaks too."""
 
     def answer(folder: Path) -> Generate:
-        model = load_model(folder)
-        return pipeline_generator(
-            load(FULL),
-            as_one=True,
-            condition=lambda texts, text: model.condition(model.signals(texts), text if words else None),
-        )
+        return pipeline_generator(load(FULL), as_one=True, condition=signal_condition(folder, fused=words))
 
     return answer
 

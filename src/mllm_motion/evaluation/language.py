@@ -36,6 +36,7 @@ from mllm_motion.generation.edit_words import edits_from_words
 from mllm_motion.generation.parts import MotionPart
 from mllm_motion.generation.pipeline import Pipeline, load
 from mllm_motion.models.encoders.text import TextEncoder
+from mllm_motion.models.language import Message
 from mllm_motion.models.multimodal import MotionLanguageModel
 from mllm_motion.models.registry import find_model
 from mllm_motion.models.speaking import Said, reply_to_all
@@ -76,14 +77,16 @@ class Asked:
         usable = (sample for sample in found if sample is not None)
         return [sample for sample, _ in zip(usable, range(count), strict=False)]
 
-    def replies(self, samples: Sequence[Sample], clips: Sequence[Sequence[Motion]], **options: object) -> list[Said]:
-        """What the model replies to each sample's last turn, the clips of its user shown."""
-        return replies(self.model, [chat_messages(sample)[:-1] for sample in samples], clips, **options)
+    def replies(
+        self, conversations: Sequence[Sequence[Message]], clips: Sequence[Sequence[Motion]], **options: object
+    ) -> list[Said]:
+        """The model's reply to each conversation, the clips of its user shown."""
+        return replies(self.model, conversations, clips, **options)
 
 
 def replies(
     model: MotionLanguageModel,
-    conversations: Sequence[Sequence[dict[str, str]]],
+    conversations: Sequence[Sequence[Message]],
     clips: Sequence[Sequence[Motion]],
     **options: object,
 ) -> list[Said]:
@@ -130,7 +133,7 @@ def evaluate_language(
         "paths": lambda: paths(asked, load("default"), name),
         "requests": lambda: requests(asked, load("default"), name),
         "decisions": lambda: decisions(asked),
-        "captions": lambda: captions(asked, encoder, replies),
+        "captions": lambda: captions(asked, encoder),
         "questions": lambda: questions(asked),
         "edits": lambda: edits(asked, load("default")),
     }
@@ -153,22 +156,19 @@ def evaluate_language(
 
 def paths(asked: Asked, pipe: Pipeline, weights: str | Path) -> Section:
     """The same captions told by the text encoder, by the signal tokens alone, and by both through fusion."""
-    rows = {who: Answer(generate) for who, generate in _ways(asked, pipe, weights).items()}
+    rows = {who: Answer(generate) for who, generate in _ways(pipe, weights).items()}
     [section] = retrieval(Sets(asked.held_out, rows, asked.settings, [asked.space], asked.on_progress))
     return replace(
         section, name="paths", title=f"What tells the generator {pipe.name!r}, judged by {asked.space.title}"
     )
 
 
-def _ways(asked: Asked, pipe: Pipeline, weights: str | Path) -> dict[str, Generate]:
+def _ways(pipe: Pipeline, weights: str | Path) -> dict[str, Generate]:
     """Who can tell the generator what to make."""
-    model = asked.model
     return {
         "text encoder": pipeline_generator(pipe, as_one=True),
         "signal tokens alone": pipeline_generator(pipe, as_one=True, condition=signal_condition(weights)),
-        "both, fused": pipeline_generator(
-            pipe, as_one=True, condition=lambda texts, text: model.condition(model.signals(texts), text)
-        ),
+        "both, fused": pipeline_generator(pipe, as_one=True, condition=signal_condition(weights, fused=True)),
     }
 
 
@@ -182,7 +182,7 @@ def requests(asked: Asked, pipe: Pipeline, weights: str | Path) -> Section:
         texts = asked.space.texts([sample.output_motion[0].text for sample in samples.values()])
         words = [" ".join(sample.turns[-2].value.split()) for sample in samples.values()]
         given = words, [max(motion.seconds, 1.0) for motion in truth], list(range(len(words)))
-        made = {TRUTH: truth} | {who: make(*given) for who, make in _ways(asked, pipe, weights).items()}
+        made = {TRUTH: truth} | {who: make(*given) for who, make in _ways(pipe, weights).items()}
         for who, clips in made.items():
             found = r_precision(texts, asked.space.motions(clips), seed=asked.settings.seed)
             rows[who] = {f"precision_{k}": Cell(float(found[k - 1])) for k in (1, 2, 3)}
@@ -200,7 +200,8 @@ def decisions(asked: Asked) -> Section:
     shown = [[any_clip[(n + k) % len(any_clip)] for k in range(len(s.input_motion))] for n, s in enumerate(samples)]
     # A request after a motion of the model's own needs no clip: its signal tokens stand in the conversation.
     found = [
-        "words" if not said.signals else "both" if said.text else "motion" for said in asked.replies(samples, shown)
+        "words" if not said.signals else "both" if said.text else "motion"
+        for said in asked.replies(_turns(samples), shown)
     ]
     moves = {"words": False, "motion": True, "both": True}
     wanted = [str(sample.expects) for sample in samples]
@@ -228,6 +229,11 @@ def decisions(asked: Asked) -> Section:
     return Section("decisions", "Words or motion", "requests", metrics, rows, tuple(notes))
 
 
+def _turns(samples: Sequence[Sample]) -> list[list[Message]]:
+    """What was said before the reply that counts."""
+    return [chat_messages(sample)[:-1] for sample in samples]
+
+
 def _last(sample: Sample) -> str:
     return " ".join(sample.turns[-2].value.replace("<motion>", "").split())[:80]
 
@@ -239,7 +245,7 @@ def questions(asked: Asked) -> Section:
         return Section("questions", "Questions with measured answers", "questions", (), {}, (_NOTHING,))
     asked.on_progress(f"{len(samples)} questions")
     clips = [[asked.library.load(ref) for ref in sample.input_motion] for sample in samples]
-    said = asked.replies(samples, clips, kinds=(), max_tokens=48)
+    said = asked.replies(_turns(samples), clips, kinds=(), max_tokens=48)
     right: dict[str, list[float]] = {kind: [] for kind in QUESTIONS}
     expected: dict[str, list[str]] = {kind: [] for kind in QUESTIONS}
     for sample, reply in zip(samples, said, strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,13 +37,13 @@ _METRICS = (
 )
 
 
-def captions(asked: Asked, encoder: TextEncoder, replies: Callable[..., list]) -> Section:
+def captions(asked: Asked, encoder: TextEncoder) -> Section:
     """The model's captions beside one reference caption and that of the nearest training clip."""
     held_out, ids = asked.held_out, asked.held_out.ids
     asked.on_progress(f"{len(ids)} captions")
     clips = [held_out.truth[name] for name in ids]
     question = [{"role": "user", "content": f"{MOTION_SLOT}\n{DESCRIBE}"}]
-    said = replies(asked.model, [question] * len(ids), [[clip] for clip in clips], kinds=(), max_tokens=48)
+    said = asked.replies([question] * len(ids), [[clip] for clip in clips], kinds=(), max_tokens=48)
     references = [held_out.sentences[name] for name in ids]
     drawn = held_out.captions(asked.settings.seed, 0)
     asked.on_progress("captions of the nearest training clips")

@@ -233,12 +233,15 @@ def load_model(weights: str | Path = CHAT, llm: str | None = None, device: str |
     return model
 
 
-def signal_condition(weights: str | Path = CHAT) -> Condition:
-    """What the language model's signal tokens say of sentences, for `Pipeline.generate(condition=...)`."""
+def signal_condition(weights: str | Path = CHAT, fused: bool = False) -> Condition:
+    """What the language model's signal tokens say of sentences, for `Pipeline.generate(condition=...)`.
+
+    With `fused` the text encoder speaks too; without, the words are withheld from it.
+    """
     model = load_model(weights)
 
     def told(sentences: Sequence[str], text: TextCondition) -> TextCondition:
-        return model.condition(model.signals(sentences)).to(text.states.device)
+        return model.condition(model.signals(sentences), text if fused else None).to(text.states.device)
 
     return told
 

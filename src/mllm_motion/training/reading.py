@@ -90,7 +90,8 @@ class AnswerWords(nn.Module):
 
     def losses(self, said: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
         """Embeddings (B, S, H) and places (B, R) -> loss, and whether each reading is right (B, R; nan if unclear)."""
-        total, right = said.new_zeros(()), torch.full(places.shape, float("nan"))
+        places = places.to(said.device)
+        total, right = said.new_zeros(()), torch.full(places.shape, float("nan"), device=said.device)
         for at in range(self._count):
             clear = places[:, at] >= 0
             if not clear.any():
@@ -110,19 +111,21 @@ class ClipTokens:
 
     def __init__(self, model: MotionLanguageModel, store: FeatureStore, ids: Sequence[str]) -> None:
         number = {str(row["id"]): at for at, row in enumerate(store.rows)}
-        self._tokens = []
+        self._tokens, device = [], model.language.device
         for at in trange(0, len(ids), 128, desc="reading clips", disable=None):
             clips = [torch.from_numpy(store.clip(number[identity])[:WINDOW_FRAMES]) for identity in ids[at : at + 128]]
             frames = torch.tensor([len(clip) for clip in clips])
-            tokens, mask = model.encoder(nn.utils.rnn.pad_sequence(clips, batch_first=True), frames)
+            tokens, mask = model.encoder(
+                nn.utils.rnn.pad_sequence(clips, batch_first=True).to(device), frames.to(device)
+            )
             self._tokens += [row[keep].half() for row, keep in zip(tokens, mask, strict=True)]
 
     def batch(self, places: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Token states (B, N, C) and their mask (B, N)."""
+        """Token states (B, N, C) and their mask (B, N), where the motion encoder is."""
         rows = [self._tokens[place].float() for place in places]
         lengths = torch.tensor([len(row) for row in rows])
         padded = nn.utils.rnn.pad_sequence(rows, batch_first=True)
-        return padded, torch.arange(padded.shape[1]) < lengths[:, None]
+        return padded, (torch.arange(padded.shape[1]) < lengths[:, None]).to(padded.device)
 
 
 def learn_to_read(
