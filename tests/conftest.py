@@ -132,7 +132,7 @@ def tiny_chat(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        language = load_language(make_llm(root / "llm", context=512), train=LoraSettings(rank=8), device="cpu")
+        language = load_language(make_llm(root / "llm", context=640), train=LoraSettings(rank=8), device="cpu")
         encoder = MotionEncoder(Retrieval(RetrievalConfig(width=16, depth=1, heads=2, embedding=8)))
         model = MotionLanguageModel(language, encoder, config)
         with torch.no_grad():

@@ -130,10 +130,12 @@ def test_a_stopped_reply_leaves_no_trace(chat):
 
 
 def test_describe_gives_a_caption_and_never_a_motion(tiny_chat, smooth_motion, tmp_path):
-    assert mm.describe(smooth_motion, weights=tiny_chat) == "a person walks."
+    assert mm.describe(smooth_motion, weights=tiny_chat, best_of=1) == "a person walks."
+    with pytest.raises(InvalidInputError, match="best-of"):
+        mm.describe(smooth_motion, weights=tiny_chat, best_of=0)
     assert isinstance(mm.describe(smooth_motion, "slower", weights=tiny_chat), str)
     mm.save(smooth_motion, tmp_path / "sway.npz")
-    assert mm.describe(tmp_path / "sway.npz", weights=tiny_chat) == "a person walks."
+    assert mm.describe(tmp_path / "sway.npz", weights=tiny_chat, best_of=1) == "a person walks."
 
 
 def test_a_timeline_covers_the_clip(tiny_chat):

@@ -132,6 +132,18 @@ def test_replies_side_by_side_are_those_one_by_one(taught):
     assert together[1].signals and not together[0].signals
 
 
+def test_drawn_replies_follow_the_likeliest_one(taught):
+    clips = torch.randn(1, MOTION_TOKENS, taught.hidden_size, generator=torch.Generator().manual_seed(0))
+    asked = [[{"role": "user", "content": "<motion>\nwhat happens in this clip?"}], [ASK]]
+    likeliest = [said.text for said in reply_to_all(taught, asked, clips, max_tokens=12, kinds=())]
+    found, again, other = (
+        [said.text for said in reply_to_all(taught, asked, clips, max_tokens=12, kinds=(), drawn=6, seed=seed)]
+        for seed in (0, 0, 1)
+    )
+    assert len(found) == 14 and found[::7] == likeliest and found == again
+    assert len(set(found[:7])) > 2 and found != other and found[::7] == other[::7]
+
+
 def test_memory_changes_nothing_but_what_is_read(taught, monkeypatch):
     clips = torch.randn(2, MOTION_TOKENS, taught.hidden_size, generator=torch.Generator().manual_seed(0))
     first = [{"role": "user", "content": "<motion>\nhello"}]

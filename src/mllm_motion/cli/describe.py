@@ -15,6 +15,7 @@ def describe(
     *,
     ask: str = "",
     timeline: bool = False,
+    best_of: int = 8,
     weights: str = "chat",
     llm: str | None = None,
 ) -> None:
@@ -24,6 +25,7 @@ def describe(
         source: A motion file of any known skeleton: bvh, glb, npz, amc, …
         ask: A question about it, as in "Which hand does he raise?".
         timeline: Timed segments, each with a caption.
+        best_of: Captions to choose from: the one nearest to the motion is shown; 1 is quicker.
         weights: The language model's adapters and projections: the shipped ones, or a folder of your own.
         llm: Folder or hub id of the language model they were trained with, if it is not found by its name.
     """
@@ -35,7 +37,7 @@ def describe(
     registry.find_chat(weights)
     motion = mm.read(source)
     if timeline:
-        for moment in mm.timeline(motion, weights=weights, llm=llm):
+        for moment in mm.timeline(motion, weights=weights, llm=llm, best_of=best_of):
             print(moment, flush=True)
     else:
-        print(mm.describe(motion, ask, weights=weights, llm=llm))
+        print(mm.describe(motion, ask, weights=weights, llm=llm, best_of=best_of))

@@ -14,16 +14,18 @@ from mllm_motion.evaluation.caption_scores import bleu, cider, rouge_l
 from mllm_motion.evaluation.report import Cell, Metric, Section
 from mllm_motion.evaluation.retrieval import pool_size, r_precision
 from mllm_motion.generation.chat import DESCRIBE
+from mllm_motion.generation.describe import BEST_OF
+from mllm_motion.generation.describe import captions as described
 from mllm_motion.generation.embedding import embed_motions
 from mllm_motion.models.encoders.text import TextEncoder
 from mllm_motion.models.retrieval import load_retrieval
-from mllm_motion.models.tokens import MOTION_SLOT
 from mllm_motion.motion.clip import Motion
 
 if TYPE_CHECKING:
     from mllm_motion.evaluation.language import Asked
 
 REFERENCE, NEAREST_CLIP = "reference captions", "caption of the nearest training clip"
+LIKELIEST = "likeliest caption"
 TRAIN_LIMIT = 4000
 """Training clips, spread over all, among which the nearest is looked for."""
 _METRICS = (
@@ -42,15 +44,15 @@ def captions(asked: Asked, encoder: TextEncoder) -> Section:
     held_out, ids = asked.held_out, asked.held_out.ids
     asked.on_progress(f"{len(ids)} captions")
     clips = [held_out.truth[name] for name in ids]
-    question = [{"role": "user", "content": f"{MOTION_SLOT}\n{DESCRIBE}"}]
-    said = asked.replies([question] * len(ids), [[clip] for clip in clips], kinds=(), max_tokens=48)
+    likeliest, best = described(asked.model, clips, best_of=1), described(asked.model, clips)
     references = [held_out.sentences[name] for name in ids]
     drawn = held_out.captions(asked.settings.seed, 0)
     asked.on_progress("captions of the nearest training clips")
     told = {
         REFERENCE: [drawn[name] for name in ids],
         NEAREST_CLIP: nearest_captions(asked, clips),
-        asked.name: [reply.text or "." for reply in said],
+        LIKELIEST: [text or "." for text in likeliest],
+        asked.name: [text or "." for text in best],
     }
     seen, rows = asked.space.motions(clips), {}
     for who, texts in told.items():
@@ -63,8 +65,9 @@ def captions(asked: Asked, encoder: TextEncoder) -> Section:
     notes = (
         f"{len(ids)} clips, pools of {pool_size(len(ids))}. Words are lower case without punctuation; BERTScore is the "
         "F-measure of greedy token matches by MiniLM's token states, without weights or rescaling.",
-        f"The model is asked “{DESCRIBE}”. A reference caption is drawn from each clip's and scored against the "
-        "others of the clip.",
+        f"The model is asked “{DESCRIBE}”; of its likeliest and {BEST_OF - 1} drawn answers the one counts that the "
+        "retrieval model, which is not the judge, finds nearest to the clip. A reference caption is drawn from each "
+        "clip's and scored against the others of the clip.",
     )
     return Section("captions", "Captions", "clips", _METRICS, rows, notes)
 

@@ -5,8 +5,9 @@ Shapes: T frames, J joints.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +16,14 @@ import numpy as np
 import torch
 
 from mllm_motion import formats
+from mllm_motion.errors import InvalidInputError
 from mllm_motion.generation.chat import DESCRIBE, load_model
+from mllm_motion.generation.clip_sources import as_captured
+from mllm_motion.generation.embedding import embed_motions, embed_sentences
+from mllm_motion.models.encoders.text import TextEncoder
 from mllm_motion.models.registry import CHAT
-from mllm_motion.models.speaking import stream
+from mllm_motion.models.retrieval import Retrieval, load_retrieval
+from mllm_motion.models.speaking import reply_to_all, stream
 from mllm_motion.models.tokens import MOTION_SLOT, without_tokens
 from mllm_motion.motion.clip import Motion
 from mllm_motion.motion.conform import to_body_22
@@ -27,6 +33,10 @@ if TYPE_CHECKING:
 
 SHORTEST_S, LONGEST_S = 1.5, 5.0
 """Of a segment of a timeline."""
+BEST_OF = 8
+"""Captions of a motion, of which the one that fits it best is taken."""
+_AT_ONCE = 4  # motions
+_TEMPERATURE = 0.7
 _PAUSE = 0.35  # a segment is also cut where its speed falls below this share of its median
 
 
@@ -49,26 +59,77 @@ def describe(
     weights: str | Path = CHAT,
     llm: str | None = None,
     max_tokens: int = 96,
+    best_of: int = BEST_OF,
 ) -> str:
     """What a motion, or the motion in a file, shows: a caption, or the answer to `ask`.
+
+    A caption is that of `best_of` that the retrieval model finds nearest to the motion; 1 takes the likeliest.
 
     Raises:
         InvalidInputError: no model is there for it, or the clip cannot be read.
     """
     motion = to_body_22(clip if isinstance(clip, Motion) else formats.read(clip))
-    return "".join(_words(load_model(weights, llm), motion, ask or DESCRIBE, max_tokens)).strip()
+    model = load_model(weights, llm)
+    return (
+        "".join(_words(model, motion, ask, max_tokens)).strip()
+        if ask
+        else captions(model, [motion], max_tokens, best_of)[0]
+    )
 
 
-def timeline(clip: Motion | str | Path, *, weights: str | Path = CHAT, llm: str | None = None) -> list[Moment]:
+def timeline(
+    clip: Motion | str | Path, *, weights: str | Path = CHAT, llm: str | None = None, best_of: int = BEST_OF
+) -> list[Moment]:
     """What a motion shows from when to when: cut where the body pauses, neighbours of one caption joined."""
     motion = to_body_22(clip if isinstance(clip, Motion) else formats.read(clip))
     model = load_model(weights, llm)
-    found = []
-    for start, stop in segments(motion):
-        caption = "".join(_words(model, motion.slice(start, stop), DESCRIBE, 48)).strip()
-        found.append(Moment(start / motion.fps, stop / motion.fps, caption))
+    parts = segments(motion)
+    told = captions(model, [motion.slice(start, stop) for start, stop in parts], best_of=best_of)
+    found = [
+        Moment(start / motion.fps, stop / motion.fps, text) for (start, stop), text in zip(parts, told, strict=True)
+    ]
     same = [list(group) for _, group in groupby(found, key=lambda moment: moment.text)]
     return [Moment(group[0].start_s, group[-1].end_s, group[0].text) for group in same]
+
+
+def captions(
+    model: MotionLanguageModel, motions: Sequence[Motion], max_tokens: int = 48, best_of: int = BEST_OF
+) -> list[str]:
+    """A caption of each motion: of the likeliest and others drawn by chance, the one nearest to the motion."""
+    if best_of < 1:
+        raise InvalidInputError(f"--best-of must be 1 or more captions; got {best_of}")
+    question = [{"role": "user", "content": f"{MOTION_SLOT}\n{DESCRIBE}"}]
+    found = []
+    for at in range(0, len(motions), _AT_ONCE):
+        some = motions[at : at + _AT_ONCE]
+        with torch.no_grad():
+            clips = model.project(some)
+        said = reply_to_all(
+            model.language,
+            [question] * len(some),
+            clips,
+            max_tokens=max_tokens,
+            kinds=(),
+            drawn=best_of - 1,
+            temperature=_TEMPERATURE,
+        )
+        for place, motion in enumerate(some):
+            texts = [reply.text for reply in said[place * best_of : (place + 1) * best_of]]
+            found.append(_nearest(list(dict.fromkeys(filter(None, texts))), motion))
+    return found
+
+
+def _nearest(texts: list[str], motion: Motion) -> str:
+    if len(texts) < 2:
+        return texts[0] if texts else ""
+    model, encoder = _ranker()
+    near = embed_sentences(model, encoder, texts) @ embed_motions(model, [as_captured(to_body_22(motion))])[0]
+    return texts[int(near.argmax())]
+
+
+@lru_cache(maxsize=1)
+def _ranker() -> tuple[Retrieval, TextEncoder]:
+    return load_retrieval("retrieval"), TextEncoder()
 
 
 def _words(model: MotionLanguageModel, motion: Motion, ask: str, max_tokens: int) -> Iterator[str]:

@@ -114,8 +114,13 @@ def reply_to_all(
     *,
     max_tokens: int = 96,
     kinds: Collection[str] = tuple(SIGNALS),
+    drawn: int = 0,
+    temperature: float = 1.0,
+    seed: int = 0,
 ) -> list[Said]:
     """The likeliest reply to each of several conversations, read side by side: many times as quick as one by one.
+
+    With `drawn` there are as many more of each, drawn by chance; they follow the likeliest one.
 
     Args:
         language: the model.
@@ -123,6 +128,9 @@ def reply_to_all(
         motion: (K, N, H), the clips that the "<motion>" of all conversations stand for, in reading order.
         max_tokens: where a reply is cut off.
         kinds: the signals that may be chosen.
+        drawn: further replies to each conversation.
+        temperature: of the draws; 1 draws as the model believes.
+        seed: of the draws.
     """
     rows = [language.tokenize(messages) for messages in conversations]
     longest = max(len(row) for row in rows)
@@ -131,27 +139,30 @@ def reply_to_all(
     firsts = {language.signal_ids(kind)[0]: kind for kind in kinds}
     closed = [token for kind in SIGNALS for token in language.signal_ids(kind) if token not in firsts]
     ends, decoder = language.end_ids(), language.model.base_model
-    said: list[list[int]] = [[] for _ in rows]
-    forced: list[list[int]] = [[] for _ in rows]
-    states: list[list[Tensor]] = [[] for _ in rows]  # at the tokens of a reply
-    ended = [False] * len(rows)
     places = (mask.cumsum(1) - 1).clamp(min=0)
-    embedded, cache = language.embed(ids, motion), None
+    output = decoder(
+        inputs_embeds=language.embed(ids, motion), attention_mask=mask, position_ids=places, use_cache=True
+    )
+    cache, last = output.past_key_values, output.last_hidden_state[:, -1]  # (B, H)
+    if drawn:  # the conversations are read once, whatever number of replies they have
+        cache.batch_repeat_interleave(1 + drawn)
+        last, mask, places = (x.repeat_interleave(1 + drawn, 0) for x in (last, mask, places))
+    draw = torch.Generator().manual_seed(seed)
+    said: list[list[int]] = [[] for _ in last]
+    forced: list[list[int]] = [[] for _ in last]
+    states: list[list[Tensor]] = [[] for _ in last]  # at the tokens of a reply
+    ended = [False] * len(last)
     for _ in range(max_tokens + max(SIGNALS.values())):
-        output = decoder(
-            inputs_embeds=embedded, attention_mask=mask, position_ids=places, past_key_values=cache, use_cache=True
-        )
-        cache, last = output.past_key_values, output.last_hidden_state[:, -1]  # (B, H)
-        for b, row in enumerate(said):
-            if row and not ended[b]:
-                states[b].append(last[b])
         logits = language.logits(last)
         logits[:, closed] = float("-inf")
         chosen = logits.argmax(-1).tolist()
+        for b in range(len(chosen)):
+            if b % (1 + drawn) and not ended[b]:
+                chosen[b] = _choose(logits[b], temperature, draw)
         for b, token in enumerate(chosen):
             if forced[b]:
                 chosen[b] = forced[b].pop(0)
-            elif token in ends or len(said[b]) >= max_tokens:
+            elif token in ends or len(said[b]) + SIGNALS.get(firsts.get(token, ""), 1) > max_tokens:
                 ended[b] = True
             elif token in firsts:
                 forced[b] = language.signal_ids(firsts[token])[1:]
@@ -159,9 +170,19 @@ def reply_to_all(
                 said[b].append(chosen[b])
         if all(ended):
             break
-        embedded = language.embed(torch.tensor(chosen, device=language.device)[:, None])
         places = places[:, -1:] + 1
         mask = F.pad(mask, (0, 1), value=True)
+        output = decoder(
+            inputs_embeds=language.embed(torch.tensor(chosen, device=language.device)[:, None]),
+            attention_mask=mask,
+            position_ids=places,
+            past_key_values=cache,
+            use_cache=True,
+        )
+        cache, last = output.past_key_values, output.last_hidden_state[:, -1]
+        for b, row in enumerate(said):
+            if row and not ended[b]:
+                states[b].append(last[b])
     return [_said(language, tokens, at, firsts) for tokens, at in zip(said, states, strict=True)]
 
 
