@@ -40,6 +40,19 @@ def test_a_tiny_alignment_overfits_and_then_says_what_the_text_encoder_says():
     assert wrong.min() > 0.95
 
 
+def test_what_is_usual_at_a_place_is_taken_off_and_survives_a_file():
+    torch.manual_seed(0)
+    place = 50 * torch.randn(1, 5, 24)
+    states = place + 0.01 * torch.randn(64, 5, 24)
+    plain, begun = Alignment(TINY, 24), Alignment(TINY, 24)
+    begun.begin(states)
+    spread = {name: model(states).pooled.std(0).mean() for name, model in (("plain", plain), ("begun", begun))}
+    assert spread["begun"] > 20 * spread["plain"]
+    again = Alignment(TINY, 24)
+    again.load_state_dict(begun.state_dict())
+    assert torch.equal(again(states).states, begun(states).states)
+
+
 def test_every_weight_gets_a_gradient():
     model = Alignment(TINY, 24)
     sum(alignment_losses(model(torch.randn(4, 5, 24)), sentences()).values()).backward()

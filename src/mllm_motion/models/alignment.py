@@ -19,7 +19,9 @@ from torch import Tensor, nn
 from mllm_motion.errors import InvalidInputError
 from mllm_motion.models.generator import TextCondition
 from mllm_motion.models.resampler import Resampler
+from mllm_motion.models.tokens import SIGNALS
 
+_LEAST_SPREAD = 1e-3
 _BEYOND = 0.1  # weight of positions after the last word, which learn to repeat it: a set one too long does no harm
 
 
@@ -29,7 +31,7 @@ class AlignmentConfig:
 
     width: int = 320
     """Channels of a query."""
-    depth: int = 4
+    depth: int = 2
     """Blocks of the learned-query transformer."""
     heads: int = 5
     """Attention heads; must divide the width."""
@@ -64,10 +66,24 @@ class Alignment(nn.Module):
     def __init__(self, config: AlignmentConfig, hidden_size: int) -> None:
         super().__init__()
         self.config, self.hidden_size = config, hidden_size
+        count = config.signals or SIGNALS["motion"]
+        self.usual = nn.Parameter(torch.zeros(count, hidden_size))
+        self.spread = nn.Parameter(torch.ones(count, hidden_size))
         self.resampler = Resampler(hidden_size, config.width, config.words + 1, config.depth, config.heads)
         self.states = nn.Linear(config.width, config.text_width)
         self.pooled = nn.Linear(config.width, config.text_width)
         self.length = nn.Linear(config.width, config.words)
+
+    @torch.no_grad()
+    def begin(self, signal_states: Tensor) -> None:
+        """Before training: take from states (B, S, H) of some sentences what is usual at each place.
+
+        Sentences move a language model's states far less than the place does. Without this the network spends most of
+        a short training on finding what differs at all.
+        """
+        states = signal_states[:, : len(self.usual)].to(self.usual)
+        self.usual[: states.shape[1]] = states.mean(0)
+        self.spread[: states.shape[1]] = states.std(0).clamp(min=_LEAST_SPREAD)
 
     def forward(self, signal_states: Tensor) -> AlignedCondition:
         """(B, S, H) hidden states of a whole set of signal tokens -> the condition they stand for."""
@@ -76,7 +92,9 @@ class Alignment(nn.Module):
                 f"the alignment needs hidden states (B, S, {self.hidden_size}) of at least two signal tokens; "
                 f"got {tuple(signal_states.shape)}"
             )
-        q = self.resampler(signal_states[:, : self.config.signals or None])  # (B, Q + 1, W)
+        signal_states = signal_states[:, : len(self.usual)]
+        count = signal_states.shape[1]
+        q = self.resampler((signal_states - self.usual[:count]) / self.spread[:count])  # (B, Q + 1, W)
         summary = q[:, -1]
         length_logits = self.length(summary).float()
         count = length_logits.argmax(-1) + 1

@@ -29,6 +29,7 @@ from mllm_motion.training.generator import GeneratorTraining, open_corpus
 from mllm_motion.training.loop import LoopConfig, Losses, held_out_or_none, train
 from mllm_motion.training.multimodal import (
     Trained,
+    begin_alignment,
     conversation_tensors,
     finish,
     generation_losses,
@@ -165,6 +166,7 @@ def train_alignment(training: AlignmentTraining, card: dict[str, Any] | None = N
     store, texts = open_corpus(training.corpus, loop.progress)
     if training.freeze_language:
         keep_captions(store, training.captions)
+    begin_alignment(model, sorted({text for row in store.rows for text in row["texts"][:1]}))
     aligner = Aligner(model, load_generator(training.generator), training)
     options = {"permissive_only": training.permissive, "patch": aligner.core.config.patch, "derived": training.derived}
     rows = CorpusBatches(store, texts, "train", **options)

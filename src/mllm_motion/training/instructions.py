@@ -30,7 +30,14 @@ from mllm_motion.models.multimodal import MotionLanguageModel
 from mllm_motion.models.tokens import MOTION_TOKENS, SIGNALS
 from mllm_motion.training.checkpoints import checkpoint_path
 from mllm_motion.training.loop import LoopConfig, Losses, held_out_or_none, train
-from mllm_motion.training.multimodal import Trained, conversation_tensors, finish, mean_losses, open_model
+from mllm_motion.training.multimodal import (
+    Trained,
+    begin_alignment,
+    conversation_tensors,
+    finish,
+    mean_losses,
+    open_model,
+)
 from mllm_motion.training.reading import learn_to_read
 
 _GROUP = 32  # batches that are drawn together and sorted by length
@@ -201,6 +208,7 @@ def train_instructions(training: InstructionsTraining, card: dict[str, Any] | No
     new = "instructions" not in model.trained and not checkpoint_path(loop.out).exists()
     if model.projection is not None and training.reading_steps and new:
         learn_to_read(model, library, training.reading_steps)
+    begin_alignment(model, sorted({ref.text for sample in samples for ref in sample.output_motion if ref.text}))
     instructor = Instructor(model, training)
     batches = InstructionBatches(samples, "train", model, library, encoder, training)
     held_out = held_out_or_none(lambda: InstructionBatches(samples, "val", model, library, encoder, training))

@@ -30,6 +30,7 @@ from mllm_motion.models.tokens import SIGNALS
 from mllm_motion.training.generator import GeneratorTraining, generator_losses
 from mllm_motion.training.loop import Losses
 
+_USUAL = 128  # sentences
 _TRAINED_BY = {"projection": {"instructions"}, "alignment": {"alignment", "instructions"}, "fusion": {"fusion"}}
 
 
@@ -108,6 +109,13 @@ def open_model(
         raise InvalidInputError(f"--start {start} has no trained alignment; run first: mllm-motion train alignment")
     begin = {part: shape for part, shape in shapes.items() if not done.intersection(_TRAINED_BY[part])}
     return MotionLanguageModel.load(start, llm=llm, begin=begin)
+
+
+def begin_alignment(model: MotionLanguageModel, sentences: Sequence[str]) -> None:
+    """Let an MDA that no phase has trained learn what is usual, from sentences spread over all `sentences`."""
+    some = sentences[:: max(len(sentences) // _USUAL, 1)][:_USUAL]
+    if len(some) > 1 and not _TRAINED_BY["alignment"].intersection(model.trained):
+        model.alignment.begin(torch.cat([model.signals(some[at : at + 16]) for at in range(0, len(some), 16)]))
 
 
 def load_generator(name: str | Path) -> Generator:
