@@ -102,6 +102,13 @@ def test_measured_answers_agree_with_the_clip_and_with_their_words(samples: list
         assert is_right(kind, answer, sample.turns[-1].value, about), sample
 
 
+def test_training_asks_several_questions_in_a_row_and_the_test_one(samples: list[Sample]) -> None:
+    asked = [sample for sample in samples if sample.kind == "question"]
+    turns = {split: {len(s.turns) for s in asked if s.split == split} for split in ("train", "test")}
+    assert turns["test"] == {2} and max(turns["train"]) >= 6
+    assert all(len(sample.input_motion) == 1 for sample in asked)
+
+
 def test_edits_can_be_carried_out_and_change_what_they_say(corpus: Path) -> None:
     library = ClipLibrary(corpus)
     plain = library.load(Ref("wave-train"))

@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import make_smooth_motion
@@ -26,7 +27,8 @@ from mllm_motion.models.language_adapters import LoraSettings
 from mllm_motion.models.language_loading import load_language
 from mllm_motion.models.multimodal import MotionLanguageModel, MultimodalConfig, ProjectionConfig, signal_conversation
 from mllm_motion.models.retrieval import Retrieval, RetrievalConfig
-from mllm_motion.training import alignment, fusion, instructions, reading
+from mllm_motion.models.tokens import MOTION_TOKENS
+from mllm_motion.training import alignment, fusion, instructions, reading, reading_targets
 from mllm_motion.training.checkpoints import checkpoint_path
 from mllm_motion.training.generator import GeneratorTraining, export_generator
 from mllm_motion.training.loop import LoopConfig
@@ -393,6 +395,27 @@ def test_fusion_needs_a_trained_alignment(folders, tmp_path):
     tiny_model(folders).save(tmp_path / "raw")
     with pytest.raises(InvalidInputError, match="train alignment"):
         fusion.train_fusion(fusion.FusionTraining(folders / "corpus", loop(tmp_path / "c"), tmp_path / "raw"))
+
+
+def test_every_embedding_of_a_clip_has_something_to_say():
+    assert reading_targets.EMBEDDINGS == MOTION_TOKENS
+
+
+def test_levels_and_captions_are_read_too(folders):
+    model, library = tiny_model(folders), ClipLibrary(folders / "corpus")
+    readings = reading_targets.Readings(library, "train", 100)
+    assert readings.ranks.shape == (len(readings.ids), 5)
+    ranks = reading_targets._ranks(np.array([[3.0], [1.0], [np.nan], [2.0]]))
+    assert np.array_equal(ranks[:, 0], [1, 0, np.nan, 0.5], equal_nan=True)
+    readings.captions = [[("waves left", "bows deep", "jumps high", "kicks right")[n % 4]] for n in range(12)]
+    targets = reading_targets.Targets(model, readings)
+    topics = targets.topics(readings.captions)
+    assert torch.allclose(topics.mean(0), torch.zeros_like(topics[0]), atol=1e-4)
+    assert torch.equal(topics[:3], targets.topics(readings.captions[:3]))
+    told = torch.randn(len(topics), MOTION_TOKENS, model.language.hidden_size)
+    told[:, -2:] = topics
+    _, right = targets.losses(told, readings.places, readings.ranks, topics)
+    assert torch.allclose(right[:, -2:], torch.ones_like(right[:, -2:]), atol=1e-4)
 
 
 def test_a_new_projection_learns_to_name_what_is_measured(folders):

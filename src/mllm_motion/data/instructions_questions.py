@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from mllm_motion.data.instructions_clips import ClipPool, repeated
 from mllm_motion.data.instructions_motion import dialogue, shown
-from mllm_motion.data.instructions_schema import Ref, Sample
+from mllm_motion.data.instructions_schema import Ref, Sample, Turn
 from mllm_motion.data.instructions_words import Book, asked_about
 from mllm_motion.data.questions import QUESTIONS, Seen, look, question_answer
 from mllm_motion.data.questions_claims import CLAIMS
@@ -47,6 +48,8 @@ _TIMES = {
     6: ("six times", "six"),
 }
 _REPEAT_SHARE = 0.65
+_MOST_MORE = 4
+_USUAL, _USUAL_LEFT_OUT = ("none", "no", "1", "walk"), 0.65  # most clips do not do most things
 LONGEST_REPEATED = 240
 Answered = tuple[Ref, Seen, str]
 """The clip, what was seen on it, and the answer."""
@@ -66,7 +69,35 @@ def question(pool: ClipPool, book: Book, rng: np.random.Generator) -> Sample | N
     ref, seen, answer = found
     subject = asked_about(rng)
     text = ask(kind, about, book, subject, rng)
-    return asked_sample(kind, about, answer, text, told(kind, about, answer, seen, book, subject, rng), (ref,), rng)
+    sample = asked_sample(kind, about, answer, text, told(kind, about, answer, seen, book, subject, rng), (ref,), rng)
+    return sample if book.held_out else _asked_on(sample, seen, book, rng)
+
+
+def _asked_on(sample: Sample, seen: Seen, book: Book, rng: np.random.Generator) -> Sample:
+    """`sample` and further questions about its clip: a conversation to learn from then holds several answers."""
+    turns, measured, asked = list(sample.turns), sample.question, {tuple(sorted(sample.question.items()))}
+    wanted = int(rng.integers(_MOST_MORE + 1))
+    for _ in range(6 * wanted):
+        if len(asked) > wanted:
+            break
+        kind = pick_kind(rng)
+        names = sorted(seen.events)
+        if kind == "order" and len(names) < 2:
+            continue
+        about = ",".join(rng.permutation(names)[:2]) if kind == "order" else pick(rng, QUESTIONS[kind].abouts or ("",))
+        answer = QUESTIONS[kind].measure(seen, about)
+        found = {"kind": kind, "about": about, "answer": answer}
+        if answer is None or tuple(sorted(found.items())) in asked:
+            continue
+        if answer in _USUAL and rng.random() < _USUAL_LEFT_OUT:
+            continue
+        subject = asked_about(rng)
+        reply = _told_order(about, answer, book, subject, rng) if kind == "order" else ""
+        reply = reply or told(kind, about, answer, seen, book, subject, rng)
+        turns += [Turn("human", ask(kind, about, book, subject, rng)), Turn("gpt", reply)]
+        measured = found
+        asked.add(tuple(sorted(found.items())))
+    return replace(sample, turns=tuple(turns), question=measured)
 
 
 def pick_kind(rng: np.random.Generator) -> str:
@@ -133,14 +164,20 @@ def _order(pool: ClipPool, book: Book, rng: np.random.Generator) -> Sample | Non
         pairs = [(a, b) for a in names for b in names if a != b and question_answer(seen, "order", f"{a},{b}")]
         if pairs:
             a, b = pairs[int(rng.integers(len(pairs)))]
-            answer = question_answer(seen, "order", f"{a},{b}") or ""
+            about = f"{a},{b}"
+            answer = question_answer(seen, "order", about) or ""
             subject = asked_about(rng)
-            first, then = (a, b) if answer == "first" else (b, a)
-            words = {"first": EVENTS[first][0], "then": EVENTS[then][0]}
-            reply = book.reply("order_reply", rng, subject, **forms(words, subject))
-            text = ask("order", f"{a},{b}", book, subject, rng)
-            return asked_sample("order", f"{a},{b}", answer, text, reply, (ref,), rng)
+            reply = _told_order(about, answer, book, subject, rng)
+            text = ask("order", about, book, subject, rng)
+            sample = asked_sample("order", about, answer, text, reply, (ref,), rng)
+            return sample if book.held_out else _asked_on(sample, seen, book, rng)
     return None
+
+
+def _told_order(about: str, answer: str, book: Book, subject: Subject, rng: np.random.Generator) -> str:
+    first, then = about.split(",") if answer == "first" else reversed(about.split(","))
+    words = {"first": EVENTS[first][0], "then": EVENTS[then][0]}
+    return book.reply("order_reply", rng, subject, **forms(words, subject))
 
 
 def forms(phrases: dict[str, str], subject: Subject) -> dict[str, str]:

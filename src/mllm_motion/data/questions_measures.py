@@ -15,6 +15,7 @@ from mllm_motion.errors import InvalidInputError, unknown_name
 from mllm_motion.motion.clip import Motion
 
 CLEAR_M = 0.05
+LEVELS = ("seconds", "speed", "path", "rise", "turned")
 FASTER_RATIO, LONGER_RATIO, FARTHER_RATIO, HIGHER_M = 1.3, 1.35, 1.6, 0.08
 
 
@@ -184,6 +185,16 @@ def yes_no(seen: Seen, about: str) -> str | None:
         raise unknown_name("claim", about, CLAIMS)
     claim = CLAIMS[about]
     return "yes" if claim.holds(seen.facts) else "no" if claim.fails(seen.facts) else None
+
+
+def level(seen: Seen, name: str) -> float | None:
+    """One of `LEVELS` as a number: seconds, metres a second, metres, metres off the ground, degrees."""
+    f = seen.facts
+    if name == "speed":
+        return _moving_speed(f)
+    if name == "rise":
+        return f.pelvis_rise_m if f.longest_air_s >= 0.1 else None
+    return {"seconds": f.seconds, "path": f.path_m, "turned": abs(f.turn_deg)}[name]
 
 
 def compare(a: ClipFacts, b: ClipFacts, about: str) -> str | None:
