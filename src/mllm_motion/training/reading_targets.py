@@ -131,8 +131,7 @@ class Targets(nn.Module):
         words = [set(word for text in texts for word in _words(text)) for texts in readings.captions]
         found = Counter(word for clip in words for word in clip)
         self._weight = {word: np.log(len(words) / count) for word, count in found.items()}
-        self.register_buffer("usual", torch.zeros(_HALVES, len(self._table[0])))
-        self.usual = self.topics(readings.captions).mean(0)
+        self.register_buffer("usual", self._means(readings.captions).mean(0))  # (2, H)
 
     @cached_property
     def _table(self) -> Tensor:
@@ -143,7 +142,11 @@ class Targets(nn.Module):
         return self._table[ids].mean(0)
 
     def topics(self, captions: Sequence[Sequence[str]]) -> Tensor:
-        """The captions of clips -> (B, 2, H): mean words of their first and second halves, rare ones most."""
+        """The captions of clips -> (B, 2, H): what the words of their first and second halves have of their own."""
+        return self._means(captions) - self.usual
+
+    def _means(self, captions: Sequence[Sequence[str]]) -> Tensor:
+        """(B, 2, H) mean words of the halves, rare ones most."""
         known: dict[str, Tensor] = {}
         rows = []
         for texts in captions:
@@ -160,7 +163,7 @@ class Targets(nn.Module):
                 total = sum(half.values())
                 row.append(sum((known[w] * (n / total) for w, n in half.items()), torch.zeros_like(self._table[0])))
             rows.append(torch.stack(row))
-        return torch.stack(rows) - self.usual.to(rows[0])
+        return torch.stack(rows)
 
     def losses(self, said: Tensor, places: Tensor, ranks: Tensor, topics: Tensor) -> tuple[Tensor, Tensor]:
         """Embeddings (B, S, H), places (B, R), ranks (B, V), topics (B, 2, H) -> loss, and what is right (B, S).
