@@ -130,21 +130,23 @@ class Chat:
         if not words and not motions:
             raise InvalidInputError("say something, or show a clip")
         words = words or DESCRIBE
-        if not motions and self.motion is not None and _ABOUT_IT.match(words):
+        looks_again = not motions and self.motion is not None and bool(_ABOUT_IT.match(words))
+        if looks_again:
             motions = [self.motion]  # it made the motion, but has not seen it
         self.notes = list(language.notes) if not self._turns else []
         asked = _Turn({"role": "user", "content": f"{MOTION_SLOT}\n" * len(motions) + words}, self._project(motions))
         kept = self._fitting(asked)
+        read = [asked] if looks_again else kept  # else it would repeat what was said of the motion before an edit
         said, run, made, newest = "", "", 0, motions[-1] if motions else self.motion
         for piece in stream(
             language,
-            [turn.message for turn in kept],
-            torch.cat([turn.clips for turn in kept]),
+            [turn.message for turn in read],
+            torch.cat([turn.clips for turn in read]),
             max_tokens=self._max_tokens,
             temperature=temperature,
             seed=seed,
             kinds=("motion",),
-            memory=self._memory,
+            memory=Memory() if looks_again else self._memory,
         ):
             if isinstance(piece, str):
                 run += piece
