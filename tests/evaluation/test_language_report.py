@@ -43,6 +43,7 @@ def test_every_section_is_there_with_its_baseline(report, tmp_path):
     assert set(report.section("captions").rows) == {
         "reference captions",
         "caption of the nearest training clip",
+        "likeliest caption",
         "weights",
     }
     decided = report.section("decisions").rows
