@@ -401,6 +401,13 @@ def test_every_embedding_of_a_clip_has_something_to_say():
     assert reading_targets.EMBEDDINGS == MOTION_TOKENS
 
 
+def test_no_two_answers_are_said_in_the_same_words():
+    for found in reading_targets.READINGS:
+        said = [reading_targets._plain(answer) for answer in found.answers]
+        assert len(set(said)) == len(said) and all(said), found.name
+    assert reading_targets._plain("left_up") == "raise left hand" and reading_targets._plain("walk") == "walk"
+
+
 def test_levels_and_captions_are_read_too(folders):
     model, library = tiny_model(folders), ClipLibrary(folders / "corpus")
     readings = reading_targets.Readings(library, "train", 100)

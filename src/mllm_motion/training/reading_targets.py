@@ -23,6 +23,7 @@ from mllm_motion.data.instructions_clips import ClipLibrary
 from mllm_motion.data.questions import QUESTIONS, Seen, question_answer
 from mllm_motion.data.questions_events import EVENTS
 from mllm_motion.data.questions_measures import LEVELS, level
+from mllm_motion.data.wording import inflect
 from mllm_motion.models.multimodal import MotionLanguageModel
 
 # About two things, or repeating what other questions ask; counted punches are too rare to learn.
@@ -211,7 +212,7 @@ class Targets(nn.Module):
 
 
 def _plain(answer: str) -> str:
-    return re.sub(r"[*$]\w+ ?|\*", "", EVENTS[answer][0]) if answer in EVENTS else answer.replace("_", " ")
+    return inflect(EVENTS[answer][0].replace("$p ", ""), "base") if answer in EVENTS else answer.replace("_", " ")
 
 
 def _words(text: str) -> list[str]:
