@@ -14,8 +14,7 @@ from mllm_motion.evaluation.caption_scores import bleu, cider, rouge_l
 from mllm_motion.evaluation.report import Cell, Metric, Section
 from mllm_motion.evaluation.retrieval import pool_size, r_precision
 from mllm_motion.generation.chat import DESCRIBE
-from mllm_motion.generation.describe import BEST_OF
-from mllm_motion.generation.describe import captions as described
+from mllm_motion.generation.describe import BEST_OF, drafts, nearest
 from mllm_motion.generation.embedding import embed_motions
 from mllm_motion.models.encoders.text import TextEncoder
 from mllm_motion.models.retrieval import load_retrieval
@@ -44,15 +43,15 @@ def captions(asked: Asked, encoder: TextEncoder) -> Section:
     held_out, ids = asked.held_out, asked.held_out.ids
     asked.on_progress(f"{len(ids)} captions")
     clips = [held_out.truth[name] for name in ids]
-    likeliest, best = described(asked.model, clips, best_of=1), described(asked.model, clips)
+    drafted = drafts(asked.model, clips)
     references = [held_out.sentences[name] for name in ids]
     drawn = held_out.captions(asked.settings.seed, 0)
     asked.on_progress("captions of the nearest training clips")
     told = {
         REFERENCE: [drawn[name] for name in ids],
         NEAREST_CLIP: nearest_captions(asked, clips),
-        LIKELIEST: [text or "." for text in likeliest],
-        asked.name: [text or "." for text in best],
+        LIKELIEST: [texts[0] or "." for texts in drafted],
+        asked.name: [nearest(texts, clip) or "." for texts, clip in zip(drafted, clips, strict=True)],
     }
     seen, rows = asked.space.motions(clips), {}
     for who, texts in told.items():

@@ -95,7 +95,15 @@ def timeline(
 def captions(
     model: MotionLanguageModel, motions: Sequence[Motion], max_tokens: int = 48, best_of: int = BEST_OF
 ) -> list[str]:
-    """A caption of each motion: of the likeliest and others drawn by chance, the one nearest to the motion."""
+    """A caption of each motion: of its `drafts` the one nearest to the motion."""
+    drafted = drafts(model, motions, max_tokens, best_of)
+    return [nearest(texts, motion) for texts, motion in zip(drafted, motions, strict=True)]
+
+
+def drafts(
+    model: MotionLanguageModel, motions: Sequence[Motion], max_tokens: int = 48, best_of: int = BEST_OF
+) -> list[list[str]]:
+    """`best_of` captions of each motion, the likeliest first, then those drawn by chance."""
     if best_of < 1:
         raise InvalidInputError(f"--best-of must be 1 or more captions; got {best_of}")
     question = [{"role": "user", "content": f"{MOTION_SLOT}\n{DESCRIBE}"}]
@@ -113,13 +121,14 @@ def captions(
             drawn=best_of - 1,
             temperature=_TEMPERATURE,
         )
-        for place, motion in enumerate(some):
-            texts = [reply.text for reply in said[place * best_of : (place + 1) * best_of]]
-            found.append(_nearest(list(dict.fromkeys(filter(None, texts))), motion))
+        texts = [reply.text for reply in said]
+        found += [texts[place : place + best_of] for place in range(0, len(texts), best_of)]
     return found
 
 
-def _nearest(texts: list[str], motion: Motion) -> str:
+def nearest(texts: Sequence[str], motion: Motion) -> str:
+    """Of captions the one that the retrieval model finds nearest to the motion; empty ones do not count."""
+    texts = list(dict.fromkeys(filter(None, texts)))
     if len(texts) < 2:
         return texts[0] if texts else ""
     model, encoder = _ranker()
