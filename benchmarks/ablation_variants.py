@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import torch
+from torch import Tensor
 
 from mllm_motion.evaluation.answers import pipeline_generator
 from mllm_motion.evaluation.behaviours import Generate
 from mllm_motion.evaluation.mdm_baseline import mdm_generator
-from mllm_motion.generation.chat import signal_condition
+from mllm_motion.generation.chat import load_model
 from mllm_motion.generation.pipeline import Pipeline, load
 from mllm_motion.models.alignment import AlignmentConfig
 from mllm_motion.models.fusion import FusionConfig
+from mllm_motion.models.generator import TextCondition
+from mllm_motion.models.multimodal import MotionLanguageModel
 from mllm_motion.models.registry import CHAT, find_chat, find_model
 from mllm_motion.training.alignment import AlignmentTraining, train_alignment
 from mllm_motion.training.fusion import FusionTraining, train_fusion
@@ -68,20 +73,21 @@ GENERATOR = {
 }
 
 
-def alignment(signals: int = 0, **changes) -> Callable[[Path, LoopConfig], Path]:
+def alignment(signals: int = 0, words: float = 1.0, generation: float = 0.0) -> Callable[[Path, LoopConfig], Path]:
     """Trains MDA from nothing on the shipped language model, which stays as it is."""
 
     def train(corpus: Path, loop: LoopConfig) -> Path:
         shared = _share(loop.out)
         settings = AlignmentTraining(
             corpus=corpus,
-            loop=loop,
+            loop=_short(loop, learning_rate=1.5e-3),
             start=_untrained(loop.out),
             model=AlignmentConfig(signals=signals),
             freeze_language=True,
             captions=1,
             derived=False,
-            **changes,
+            words_weight=words,
+            generation_weight=generation,
         )
         return _kept(train_alignment(settings), shared)
 
@@ -93,14 +99,24 @@ def fusion(experts: int = 8, top_k: int = 2, **changes) -> Callable[[Path, LoopC
 
     def train(corpus: Path, loop: LoopConfig) -> Path:
         shared = _share(loop.out)
-        model = FusionConfig(experts=experts, top_k=top_k)
-        start = find_chat(CHAT).folder
         settings = FusionTraining(
-            corpus=corpus, loop=loop, start=start, model=model, freeze_generator=True, captions=1, **changes
+            corpus=corpus,
+            loop=_short(loop, learning_rate=4e-4),
+            start=find_chat(CHAT).folder,
+            model=FusionConfig(experts=experts, top_k=top_k),
+            freeze_generator=True,
+            captions=1,
+            derived=False,
+            **changes,
         )
         return _kept(train_fusion(settings), shared)
 
     return train
+
+
+def _short(loop: LoopConfig, learning_rate: float) -> LoopConfig:
+    """With the usual warm-up and average a small budget would be over before the weights have moved."""
+    return replace(loop, learning_rate=learning_rate, warmup=max(loop.steps // 10, 1), ema=0.98)
 
 
 def _untrained(out: Path) -> Path:
@@ -134,31 +150,44 @@ def spoken(words: bool = False) -> Callable[[Path], Generate]:
     """Asks the shipped generator through a language model; with `words` the text encoder speaks too."""
 
     def answer(folder: Path) -> Generate:
-        return pipeline_generator(load(FULL), as_one=True, condition=signal_condition(folder, fused=words))
+        model = load_model(folder)
+
+        def told(sentences: Sequence[str], text: TextCondition) -> TextCondition:
+            return model.condition(_said(model, sentences), text if words else None)
+
+        return pipeline_generator(load(FULL), as_one=True, condition=told)
 
     return answer
 
 
-LANGUAGE = {
+_SAID: dict[str, Tensor] = {}  # sentence -> states at its signal tokens
+
+
+def _said(model: MotionLanguageModel, sentences: Sequence[str]) -> Tensor:
+    """`model.signals`, each sentence once for all variants: their language model is the same."""
+    new = [sentence for sentence in dict.fromkeys(sentences) if sentence not in _SAID]
+    _SAID.update(zip(new, model.signals(new) if new else [], strict=True))
+    return torch.stack([_SAID[sentence] for sentence in sentences])
+
+
+MDA = {
     "text encoder": Variant("the words themselves, no language model", None, lambda _: _by_text()),
     **{
         f"{count} signal tokens": Variant(f"MDA reads the first {count} of 24", alignment(count), spoken())
         for count in (4, 8, 16)
     },
-    "24 signal tokens": Variant("MDA as it is", alignment(), spoken()),
-    "MDA by words alone": Variant("no loss through the generator", alignment(generation_weight=0.0), spoken()),
-    "MDA by generation alone": Variant(
-        "no distance to the text encoder", alignment(words_weight=0.0, generation_weight=1.0), spoken()
-    ),
+    "24 signal tokens": Variant("MDA by its distance to the text encoder alone", alignment(), spoken()),
+    "MDA by both losses": Variant("with the loss through the generator", alignment(generation=0.3), spoken()),
+    "MDA by generation alone": Variant("without the distance", alignment(words=0.0, generation=1.0), spoken()),
+}
+FM = {
     **{
-        f"FM, {experts} experts, top {top_k}": Variant(
-            "words and signals, fused", fusion(experts, top_k), spoken(words=True)
-        )
+        f"FM, {experts} experts, top {top_k}": Variant("words and signals, fused", fusion(experts, top_k), spoken(True))
         for experts in (1, 4, 8, 16)
         for top_k in (1, 2)
         if top_k <= experts
     },
-    "FM without the out loss": Variant("8 experts, top 2", fusion(out_weight=0.0), spoken(words=True)),
+    "FM without the out loss": Variant("8 experts, top 2", fusion(out_weight=0.0), spoken(True)),
 }
 
 
@@ -166,5 +195,5 @@ def _by_text() -> Generate:
     return pipeline_generator(load(FULL), as_one=True)
 
 
-GROUPS = {"generator": GENERATOR, "language": LANGUAGE}
-VARIANTS = GENERATOR | LANGUAGE
+GROUPS = {"generator": GENERATOR, "MDA": MDA, "FM": FM}
+VARIANTS = GENERATOR | MDA | FM

@@ -3,7 +3,7 @@
     python benchmarks/ablations.py --corpus CORPUS --work FOLDER [--seeds 0 1 2] [--only NAME …]
 
 Every variant of a group learns from the same number of samples and is asked for the same clips, which the same judge
-scores: the generator from its first weight on, MDA and FM of the language model on the shipped rest. The
+scores: the generator, MDA and FM, each from its first weight on, with all the rest as shipped. The
 command may be stopped and run again: what is finished is kept, a training goes on from its checkpoint, and
 benchmarks/ablations.md is written anew after every variant.
 """
@@ -32,6 +32,8 @@ from mllm_motion.models.encoders.text import TextEncoder
 from mllm_motion.training.loop import LoopConfig
 
 TABLE = Path(__file__).resolve().parent / "ablations.md"
+# Group -> steps, clips a step, and clips of the test split that are asked for.
+BUDGETS = {"generator": (2000, 64, 512), "MDA": (300, 32, 512), "FM": (100, 32, 512)}
 # Figure -> (title of its column, factor, decimal places).
 COLUMNS = {
     "behaviours": ("behaviours, %", 100, 1),
@@ -48,11 +50,11 @@ COLUMNS = {
 
 
 def measure(
-    generate: Generate, tries: int, options: argparse.Namespace, encoder: TextEncoder
+    generate: Generate, limit: int, tries: int, options: argparse.Namespace, encoder: TextEncoder
 ) -> dict[str, dict[str, float]]:
     """The figures of a generator and those of the true clips."""
     settings = EvaluationConfig(options.corpus, repeats=options.repeats, baselines=False)
-    held_out = read_held_out(options.corpus, limit=options.limit)
+    held_out = read_held_out(options.corpus, limit=limit)
     space = judge_space(options.judge, encoder)
     # Not as a model: thousands of clips for multimodality would take longer than all the rest.
     sets = Sets(held_out, {"variant": Answer(generate)}, settings, [space])
@@ -72,6 +74,7 @@ def means(section: Section, who: str) -> dict[str, float]:
 
 def run(name: str, seed: int, options: argparse.Namespace, encoder: TextEncoder) -> None:
     """Train and measure one variant, unless that is done."""
+    steps, batch_size, limit = budget_of(name, options)
     variant, place, figures = VARIANTS[name], folder_of(name, seed, options), figures_of(name, seed, options)
     if figures.exists():
         return
@@ -79,27 +82,29 @@ def run(name: str, seed: int, options: argparse.Namespace, encoder: TextEncoder)
     print(f"{name}, seed {seed}", flush=True)
     model = folder_of(variant.needs, seed, options) if variant.needs else place
     if variant.train is not None and not (place / "model.safetensors").exists():
-        variant.train(options.corpus, LoopConfig(place, steps_of(name, options), options.batch_size, seed=seed))
-    tries = options.behaviours if name in GENERATOR else 0  # thousands of replies would take longer than all the rest
-    found = measure(variant.answer(model), tries, options, encoder)
+        variant.train(options.corpus, LoopConfig(place, steps, batch_size, seed=seed))
+    tries = options.behaviours if name in GENERATOR else 0  # hundreds of replies would take longer than all the rest
+    found = measure(variant.answer(model), limit, tries, options, encoder)
     with files.atomic_path(figures) as temporary:
         temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
-def steps_of(name: str, options: argparse.Namespace) -> int:
-    """The budget of a variant."""
-    return options.steps if name in GENERATOR else options.language_steps
+def budget_of(name: str, options: argparse.Namespace) -> tuple[int, int, int]:
+    """Steps, clips a step and clips asked for of a variant: those of its group."""
+    group = next(group for group, variants in GROUPS.items() if name in variants)
+    steps, batch_size, limit = getattr(options, group.lower())
+    return steps, batch_size, limit
 
 
 def folder_of(name: str, seed: int, options: argparse.Namespace) -> Path:
     """Where a variant's model lies; another budget is another place."""
-    budget = f"{steps_of(name, options)}-steps-of-{options.batch_size}"
-    return options.work / budget / re.sub(r"\W+", "-", name) / f"seed-{seed}"
+    steps, batch_size, _ = budget_of(name, options)
+    return options.work / f"{steps}-steps-of-{batch_size}" / re.sub(r"\W+", "-", name) / f"seed-{seed}"
 
 
 def figures_of(name: str, seed: int, options: argparse.Namespace) -> Path:
     """Where its figures lie; other questions are another file."""
-    asked = f"{options.limit or 'all'}-clips-{options.repeats}-pools-{options.behaviours}-tries"
+    asked = f"{budget_of(name, options)[2]}-clips-{options.repeats}-pools-{options.behaviours}-tries"
     return folder_of(name, seed, options) / f"figures-{asked}.json"
 
 
@@ -109,9 +114,8 @@ def table(options: argparse.Namespace) -> str:
         "# Ablations",
         "",
         "The budgets are far too small: the ranking counts, not the figures. Written by `benchmarks/ablations.py`; "
-        f"corpus `{options.corpus.resolve().name}`, {options.limit or 'all'} clips of its test split, "
-        f"{options.repeats} draws of pools, {options.behaviours} clips of each behaviour. ± is the standard deviation "
-        "over seeds.",
+        f"corpus `{options.corpus.resolve().name}`, {options.repeats} draws of pools, {options.behaviours} clips of "
+        "each behaviour. ± is the standard deviation over seeds.",
     ]
     for group, variants in GROUPS.items():
         rows: dict[str, tuple[str, list[dict[str, float]]]] = {}
@@ -128,7 +132,9 @@ def table(options: argparse.Namespace) -> str:
             "",
             f"## The {group}",
             "",
-            f"{steps_of(next(iter(variants)), options)} batches of {options.batch_size} clips.",
+            "{} batches of {} clips; {} clips of the test split are asked for.".format(
+                *budget_of(next(iter(variants)), options)
+            ),
             "",
             "| variant | what is different | seeds | " + " | ".join(COLUMNS[key][0] for key in columns) + " |",
             "|---" * (len(columns) + 3) + "|",
@@ -153,14 +159,13 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, required=True, help="folder made by mllm-motion prepare")
     parser.add_argument("--work", type=Path, required=True, help="folder for models and figures")
     parser.add_argument("--judge", help="folder of the retrieval model that judges; the shipped one if not given")
-    parser.add_argument("--steps", type=int, default=2000, help="of the generator")
-    parser.add_argument("--language-steps", type=int, default=200, help="of MDA and FM")
-    parser.add_argument("--batch-size", type=int, default=64)
+    for group, budget in BUDGETS.items():
+        named = ("STEPS", "CLIPS", "ASKED")
+        parser.add_argument(f"--{group.lower()}", type=int, nargs=3, default=budget, metavar=named, help="budget")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--only", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
     parser.add_argument("--repeats", type=int, default=20, help="draws of pools")
     parser.add_argument("--behaviours", type=int, default=10, help="clips of each behaviour")
-    parser.add_argument("--limit", type=int, help="at most so many clips of the test split")
     parser.add_argument("--table", type=Path, default=TABLE)
     options = parser.parse_args()
     options.only += [need for name in options.only if (need := VARIANTS[name].needs) and need not in options.only]

@@ -25,8 +25,8 @@ def ablations():
 
 @pytest.fixture
 def options(tmp_path):
-    budget = {"steps": 5, "language_steps": 3, "batch_size": 4, "seeds": [0, 1]}
-    asked = {"repeats": 1, "behaviours": 1, "limit": 4}
+    budget = {"generator": (5, 4, 9), "mda": (3, 4, 9), "fm": (2, 4, 9), "seeds": [0, 1]}
+    asked = {"repeats": 1, "behaviours": 1}
     return argparse.Namespace(corpus=tmp_path / "corpus", work=tmp_path, **budget, **asked)
 
 
@@ -60,8 +60,9 @@ def test_groups_have_their_own_tables_and_budgets(ablations, options):
 
 
 def test_another_budget_is_another_place(ablations, options):
-    place = ablations.folder_of("default", 0, options)
-    options.limit = 9
+    place, figures = ablations.folder_of("default", 0, options), ablations.figures_of("default", 0, options)
+    options.generator = (5, 4, 8)
     assert ablations.folder_of("default", 0, options) == place
-    options.steps = 6
+    assert ablations.figures_of("default", 0, options) != figures
+    options.generator = (6, 4, 8)
     assert ablations.folder_of("default", 0, options) != place

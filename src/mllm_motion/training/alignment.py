@@ -166,14 +166,13 @@ def train_alignment(training: AlignmentTraining, card: dict[str, Any] | None = N
     store, texts = open_corpus(training.corpus, loop.progress)
     if training.freeze_language:
         keep_captions(store, training.captions)
-    begin_alignment(model, sorted({text for row in store.rows for text in row["texts"][:1]}))
     aligner = Aligner(model, load_generator(training.generator), training)
     options = {"permissive_only": training.permissive, "patch": aligner.core.config.patch, "derived": training.derived}
     rows = CorpusBatches(store, texts, "train", **options)
     held_out = held_out_or_none(lambda: CorpusBatches(store, texts, "val", **options))
+    sentences = sorted(rows.sentences() | (held_out.sentences() if held_out else set()))
     kept = None
     if training.freeze_language:
-        sentences = sorted(rows.sentences() | (held_out.sentences() if held_out else set()))
         kept = TextStore(make_folder(loop.out / f"signals-{signature(model.language.trained_parameters())}"))
 
         def encode(some: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
@@ -181,6 +180,7 @@ def train_alignment(training: AlignmentTraining, card: dict[str, Any] | None = N
             return states, torch.ones(states.shape[:2], dtype=torch.bool), states.mean(1)
 
         kept.add(sentences, encode, loop.progress)
+    begin_alignment(model, sentences, None if kept is None else lambda some: kept.batch(some)[0])
     batches = AlignmentBatches(rows, model, kept)
 
     def validate(module: torch.nn.Module) -> dict[str, float]:

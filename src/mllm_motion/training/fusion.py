@@ -71,6 +71,8 @@ class FusionTraining:
     """Leave the generator as it is."""
     captions: int = 2
     """Captions of a clip that are used; what the signal tokens say of them is computed once and kept."""
+    derived: bool = True
+    """Learn from derived clips (joined, layered, retimed …) as well as from captured and mirrored ones."""
     permissive: bool = False
     """Use only clips whose licence allows commercial use of the weights."""
     out_weight: float = 0.2
@@ -201,8 +203,14 @@ def train_fusion(training: FusionTraining, card: dict[str, Any] | None = None) -
     loop = training.loop
     torch.manual_seed(loop.seed)
     model = open_model(training.start, None, None, LoraSettings(), "fusion", {"fusion": training.model})
+    fuser = Fuser(model, load_generator(training.generator), training)
+    config, sources = fuser.core.config, model.config.fusion.sources
     store, texts = open_corpus(training.corpus, loop.progress)
-    sentences = keep_captions(store, training.captions)
+    keep_captions(store, training.captions)
+    options = {"permissive_only": training.permissive, "derived": training.derived}
+    options |= {"max_frames": config.max_frames, "patch": config.patch}
+    rows = CorpusBatches(store, texts, "train", **options)
+    held_out_rows = held_out_or_none(lambda: CorpusBatches(store, texts, "val", **options))
     kept = f"conditions-{signature(model.language.trained_parameters(), model.alignment)}"
     signals = TextStore(make_folder(loop.out / kept))
 
@@ -211,12 +219,11 @@ def train_fusion(training: FusionTraining, card: dict[str, Any] | None = None) -
         told = model.alignment(model.signals(some))
         return told.states.cpu(), told.mask.cpu(), told.pooled.cpu()
 
-    signals.add(sentences, encode, loop.progress)
-    fuser = Fuser(model, load_generator(training.generator), training)
-    config, sources = fuser.core.config, model.config.fusion.sources
-    options = {"permissive_only": training.permissive, "max_frames": config.max_frames, "patch": config.patch}
-    batches = FusionBatches(CorpusBatches(store, texts, "train", **options), signals, sources)
-    held_out = held_out_or_none(lambda: FusionBatches(CorpusBatches(store, texts, "val", **options), signals, sources))
+    signals.add(
+        sorted(rows.sentences() | (held_out_rows.sentences() if held_out_rows else set())), encode, loop.progress
+    )
+    batches = FusionBatches(rows, signals, sources)
+    held_out = FusionBatches(held_out_rows, signals, sources) if held_out_rows else None
 
     def validate(module: torch.nn.Module) -> dict[str, float]:
         rows = [held_out.conditioned(batch) for batch in held_out.batches.in_order(loop.batch_size, limit=128)]

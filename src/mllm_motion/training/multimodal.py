@@ -111,11 +111,17 @@ def open_model(
     return MotionLanguageModel.load(start, llm=llm, begin=begin)
 
 
-def begin_alignment(model: MotionLanguageModel, sentences: Sequence[str]) -> None:
-    """Let an MDA that no phase has trained learn what is usual, from sentences spread over all `sentences`."""
+def begin_alignment(
+    model: MotionLanguageModel, sentences: Sequence[str], signals: Callable[[Sequence[str]], Tensor] | None = None
+) -> None:
+    """Let an MDA that no phase has trained learn what is usual, from sentences spread over all `sentences`.
+
+    `signals` gives the states at their signal tokens (B, S, H); by default the language model itself.
+    """
+    signals = signals or model.signals
     some = sentences[:: max(len(sentences) // _USUAL, 1)][:_USUAL]
     if len(some) > 1 and not _TRAINED_BY["alignment"].intersection(model.trained):
-        model.alignment.begin(torch.cat([model.signals(some[at : at + 16]) for at in range(0, len(some), 16)]))
+        model.alignment.begin(torch.cat([signals(some[at : at + 16]) for at in range(0, len(some), 16)]))
 
 
 def load_generator(name: str | Path) -> Generator:
@@ -183,10 +189,9 @@ class _Denoise:
             return clean, self.core.length_logits(text.pooled)
 
 
-def keep_captions(store: FeatureStore, count: int) -> list[str]:
-    """Leave each clip its first `count` captions; returns all distinct ones that are left."""
+def keep_captions(store: FeatureStore, count: int) -> None:
+    """Leave each clip its first `count` captions."""
     store.rows = [row | {"texts": row["texts"][:count]} for row in store.rows]
-    return sorted({text for row in store.rows for text in row["texts"]})
 
 
 def signature(*modules: nn.Module | Mapping[str, Tensor]) -> str:
