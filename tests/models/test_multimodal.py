@@ -10,7 +10,7 @@ from tiny_llm import make_llm
 
 from mllm_motion.errors import FileFormatError, InvalidInputError
 from mllm_motion.models.alignment import AlignmentConfig
-from mllm_motion.models.encoders.motion import WINDOW_FRAMES, MotionEncoder
+from mllm_motion.models.encoders.motion import WINDOW_FRAMES, MotionEncoder, root_path
 from mllm_motion.models.fusion import FusionConfig
 from mllm_motion.models.generator import TextCondition
 from mllm_motion.models.language_adapters import LoraSettings
@@ -98,6 +98,25 @@ def test_a_clip_is_read_the_same_alone_at_another_rate_and_beside_others(model):
     assert not torch.allclose(both[0], both[1], atol=1e-2)
     quick = make_smooth_motion(1, frames=88, fps=60.0)
     assert model.encoder.encode([quick])[0].shape[1] == model.encoder.encode([quick.resample(20.0)])[0].shape[1]
+
+
+def test_tokens_say_where_the_root_is_by_then(model):
+    clip = features.canonical(make_smooth_motion(3, frames=WINDOW_FRAMES + 30))
+    yaw = features.heading_yaw(clip.joint_wxyz[:, 0])
+    path = root_path(torch.from_numpy(features.encode(clip))[None])[0].numpy()
+    assert np.allclose(2 * path[:, 1:3], clip.root_position_m[:, [0, 2]], atol=1e-3)
+    steps = np.linalg.norm(np.diff(clip.root_position_m[:, [0, 2]], axis=0), axis=-1)
+    assert np.allclose(2 * path[1:, 3], np.cumsum(steps), atol=1e-3)
+    assert np.allclose(np.pi * path[:, 4], yaw, atol=1e-3)
+    tokens, mask = model.encoder.encode([clip, make_smooth_motion(4, frames=9)])
+    patch, width = model.encoder.tower.config.patch, path.shape[-1]
+    windows = 1 + WINDOW_FRAMES // patch
+    told = tokens[0, :, -width:].numpy()
+    assert np.allclose(told[0], path[WINDOW_FRAMES - 1], atol=1e-4)  # the summary of the first window
+    assert np.allclose(told[1], path[patch - 1], atol=1e-4)
+    assert np.allclose(told[windows], path[-1], atol=1e-4)  # that of the last, which the clip does not fill
+    assert np.allclose(told[windows + 1], path[WINDOW_FRAMES + patch - 1], atol=1e-4)
+    assert mask[1].sum() == 1 + -(-9 // patch)
 
 
 def test_a_body_of_another_kind_is_refused_in_our_words(model):

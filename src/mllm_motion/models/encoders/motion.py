@@ -1,5 +1,8 @@
 """The motion encoder: the motion tower of the retrieval model, frozen, over clips of any skeleton, rate and length.
 
+The tower tells actions from one another and forgets how fast, how far and how far round they go; each of its tokens
+therefore also says where the root is by then.
+
 Shapes: B clips, T frames, D features, N tokens, C channels.
 """
 
@@ -21,11 +24,12 @@ from mllm_motion.motion.features import FEATURES, FPS
 
 WINDOW_FRAMES = 200
 """Longest piece that the tower sees at once, as in its training; longer clips are cut into such windows."""
+_ROOT_CHANNELS = 10
 _MOTION_PARTS = ("columns", "feature_mean", "feature_std", "motion_query", "patches.", "motion_tower.")
 
 
 class MotionEncoder(nn.Module):
-    """Features of clips -> token states, one for four frames and one that sums up each window."""
+    """Features of clips -> token states, one for four frames and one that sums up each window, and the root's path."""
 
     def __init__(self, tower: Retrieval) -> None:
         super().__init__()
@@ -34,7 +38,7 @@ class MotionEncoder(nn.Module):
     @property
     def width(self) -> int:
         """C, the channels of a token."""
-        return self.tower.config.width
+        return self.tower.config.width + _ROOT_CHANNELS
 
     @classmethod
     def load(cls, retrieval: str | Path) -> MotionEncoder:
@@ -65,15 +69,21 @@ class MotionEncoder(nn.Module):
     @torch.no_grad()
     def forward(self, features: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         """(B, T, D) features in their units, (B,) valid frames -> token states (B, N, C) and their mask (B, N)."""
-        if features.shape[1] <= WINDOW_FRAMES:
-            return self.tower.motion_tokens(features, frames)
-        batch = len(features)
-        windows = F.pad(features, (0, 0, 0, -features.shape[1] % WINDOW_FRAMES)).unflatten(1, (-1, WINDOW_FRAMES))
-        starts = torch.arange(windows.shape[1], device=frames.device) * WINDOW_FRAMES
-        inside = (frames[:, None] - starts).clamp(0, WINDOW_FRAMES).flatten()  # (B * windows,)
-        tokens, mask = self.tower.motion_tokens(windows.flatten(0, 1), inside)
-        mask = mask & (inside > 0)[:, None]
-        return tokens.unflatten(0, (batch, -1)).flatten(1, 2), mask.unflatten(0, (batch, -1)).flatten(1, 2)
+        batch, length = features.shape[:2]
+        features = F.pad(features, (0, 0, 0, -length % min(length, WINDOW_FRAMES)))
+        windows = features.unflatten(1, (-1, min(length, WINDOW_FRAMES)))  # (B, W, T / W, D)
+        starts = torch.arange(windows.shape[1], device=frames.device) * windows.shape[2]
+        inside = (frames[:, None] - starts).clamp(0, windows.shape[2])  # (B, W)
+        tokens, mask = self.tower.motion_tokens(windows.flatten(0, 1), inside.flatten())
+        mask = mask & (inside.flatten() > 0)[:, None]
+        # A window's summary knows where the root is at its end, a patch where it is at the patch's own.
+        ends = torch.arange(mask.shape[1] - 1, device=frames.device) * self.tower.config.patch
+        ends = torch.cat([ends.new_full((1,), windows.shape[2]), ends + self.tower.config.patch]) - 1
+        last = (starts[:, None] + ends).minimum(frames[:, None, None] - 1).clamp(min=0)  # (B, W, 1 + N)
+        path = root_path(features)
+        path = path.gather(1, last.flatten(1)[..., None].expand(-1, -1, path.shape[-1]))
+        tokens = torch.cat([tokens.unflatten(0, (batch, -1)).flatten(1, 2), path], dim=-1)
+        return tokens, mask.unflatten(0, (batch, -1)).flatten(1, 2)
 
     def encode(self, motions: Sequence[Motion]) -> tuple[Tensor, Tensor]:
         """Clips of any known skeleton and frame rate -> token states (B, N, C) and their mask (B, N)."""
@@ -90,6 +100,28 @@ class MotionEncoder(nn.Module):
     def tensors(self) -> dict[str, Tensor]:
         """The tower's own weights, without those of the text tower."""
         return {name: value for name, value in self.tower.state_dict().items() if is_motion_part(name)}
+
+
+def root_path(features: Tensor) -> Tensor:
+    """(B, T, D) features in their units -> (B, T, `_ROOT_CHANNELS`): what happened to the root up to each frame.
+
+    Seconds, where it is from where it began (left and ahead of it, 2 m), the way it went (2 m), the angle it turned
+    through (half turns) and its sine and cosine, the height of the root (m) and its change, and the speed (m/s).
+    """
+    height, velocity, spin = (
+        features[..., FEATURES.slice(n)] for n in ("root_height", "root_velocity", "root_yaw_velocity")
+    )
+    moving = torch.ones_like(spin)
+    moving[:, 0] = 0.0  # what stands in the first frame is repeated from the second
+    turned = (moving * spin / FPS).cumsum(1)  # (B, T, 1)
+    left, ahead = (moving * velocity / FPS).split(1, dim=-1)
+    sine, cosine = turned.sin(), turned.cos()
+    speed = velocity.norm(dim=-1, keepdim=True)
+    place = torch.cat([cosine * left + sine * ahead, cosine * ahead - sine * left], dim=-1).cumsum(1)  # (B, T, 2)
+    way = (moving * speed / FPS).cumsum(1)
+    seconds = moving.cumsum(1) / FPS
+    parts = (seconds / 5, place / 2, way / 2, turned / torch.pi, sine, cosine, height, height - height[:, :1], speed)
+    return torch.cat(parts, dim=-1)
 
 
 def is_motion_part(name: str) -> bool:
