@@ -255,7 +255,11 @@ class MotionLanguageModel(nn.Module):
                 if name not in (begin or {}) and not left_out:
                     part.load_state_dict(groups.get(name, {}))
         except RuntimeError as error:
-            raise FileFormatError(f"the weights in {files.folder} do not fit their configuration: {error}") from error
+            first = str(error).splitlines()[:2][-1].strip(" \t.")  # one line a tensor, below a headline
+            raise FileFormatError(
+                f"the weights in {files.folder} do not fit this version ({first}); train them again: "
+                "mllm-motion train instructions"
+            ) from error
         model.trained = trained
         return model.eval().requires_grad_(False)
 
