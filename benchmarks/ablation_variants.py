@@ -153,7 +153,7 @@ def spoken(words: bool = False) -> Callable[[Path], Generate]:
         model = load_model(folder)
 
         def told(sentences: Sequence[str], text: TextCondition) -> TextCondition:
-            return model.condition(_said(model, sentences), text if words else None)
+            return model.condition(_said(model, sentences), text if words else None).to(text.states.device)
 
         return pipeline_generator(load(FULL), as_one=True, condition=told)
 

@@ -10,7 +10,7 @@ from tiny_llm import make_llm
 
 from mllm_motion.errors import FileFormatError, InvalidInputError
 from mllm_motion.models.alignment import AlignmentConfig
-from mllm_motion.models.encoders.motion import WINDOW_FRAMES, MotionEncoder, root_path
+from mllm_motion.models.encoders.motion import WINDOW_FRAMES, MotionEncoder, root_channels
 from mllm_motion.models.fusion import FusionConfig
 from mllm_motion.models.generator import TextCondition
 from mllm_motion.models.language_adapters import LoraSettings
@@ -103,7 +103,7 @@ def test_a_clip_is_read_the_same_alone_at_another_rate_and_beside_others(model):
 def test_tokens_say_where_the_root_is_by_then(model):
     clip = features.canonical(make_smooth_motion(3, frames=WINDOW_FRAMES + 30))
     yaw = features.heading_yaw(clip.joint_wxyz[:, 0])
-    path = root_path(torch.from_numpy(features.encode(clip))[None])[0].numpy()
+    path = root_channels(torch.from_numpy(features.encode(clip))[None])[0].numpy()
     assert np.allclose(2 * path[:, 1:3], clip.root_position_m[:, [0, 2]], atol=1e-3)
     steps = np.linalg.norm(np.diff(clip.root_position_m[:, [0, 2]], axis=0), axis=-1)
     assert np.allclose(2 * path[1:, 3], np.cumsum(steps), atol=1e-3)

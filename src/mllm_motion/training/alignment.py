@@ -29,6 +29,7 @@ from mllm_motion.training.generator import GeneratorTraining, open_corpus
 from mllm_motion.training.loop import LoopConfig, Losses, held_out_or_none, train
 from mllm_motion.training.multimodal import (
     Trained,
+    all_sentences,
     begin_alignment,
     conversation_tensors,
     finish,
@@ -170,7 +171,7 @@ def train_alignment(training: AlignmentTraining, card: dict[str, Any] | None = N
     options = {"permissive_only": training.permissive, "patch": aligner.core.config.patch, "derived": training.derived}
     rows = CorpusBatches(store, texts, "train", **options)
     held_out = held_out_or_none(lambda: CorpusBatches(store, texts, "val", **options))
-    sentences = sorted(rows.sentences() | (held_out.sentences() if held_out else set()))
+    sentences = all_sentences(rows, held_out)
     kept = None
     if training.freeze_language:
         kept = TextStore(make_folder(loop.out / f"signals-{signature(model.language.trained_parameters())}"))

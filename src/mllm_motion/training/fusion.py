@@ -32,6 +32,7 @@ from mllm_motion.training.generator import GeneratorTraining, export_generator, 
 from mllm_motion.training.loop import LoopConfig, Losses, held_out_or_none, train
 from mllm_motion.training.multimodal import (
     Trained,
+    all_sentences,
     finish,
     generation_losses,
     keep_captions,
@@ -219,9 +220,7 @@ def train_fusion(training: FusionTraining, card: dict[str, Any] | None = None) -
         told = model.alignment(model.signals(some))
         return told.states.cpu(), told.mask.cpu(), told.pooled.cpu()
 
-    signals.add(
-        sorted(rows.sentences() | (held_out_rows.sentences() if held_out_rows else set())), encode, loop.progress
-    )
+    signals.add(all_sentences(rows, held_out_rows), encode, loop.progress)
     batches = FusionBatches(rows, signals, sources)
     held_out = FusionBatches(held_out_rows, signals, sources) if held_out_rows else None
 

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mllm_motion.data.loader import Batch
+from mllm_motion.data.loader import Batch, CorpusBatches
 from mllm_motion.data.stores import FeatureStore
 from mllm_motion.errors import FileFormatError, InvalidInputError
 from mllm_motion.models.generator import Generator, GeneratorConfig, TextCondition
@@ -192,6 +192,11 @@ class _Denoise:
 def keep_captions(store: FeatureStore, count: int) -> None:
     """Leave each clip its first `count` captions."""
     store.rows = [row | {"texts": row["texts"][:count]} for row in store.rows]
+
+
+def all_sentences(*rows: CorpusBatches | None) -> list[str]:
+    """Every sentence that batches of these splits can hold; a split that is not there has none."""
+    return sorted(set().union(*(split.sentences() for split in rows if split)))
 
 
 def signature(*modules: nn.Module | Mapping[str, Tensor]) -> str:

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mllm_motion.errors import FileFormatError, InvalidInputError
+from mllm_motion.models.kinematics import root_path
 from mllm_motion.models.retrieval import Retrieval, RetrievalConfig, load_retrieval
 from mllm_motion.motion import features as feature_code
 from mllm_motion.motion.clip import Motion
@@ -70,19 +71,19 @@ class MotionEncoder(nn.Module):
     def forward(self, features: Tensor, frames: Tensor) -> tuple[Tensor, Tensor]:
         """(B, T, D) features in their units, (B,) valid frames -> token states (B, N, C) and their mask (B, N)."""
         batch, length = features.shape[:2]
-        features = F.pad(features, (0, 0, 0, -length % min(length, WINDOW_FRAMES)))
-        windows = features.unflatten(1, (-1, min(length, WINDOW_FRAMES)))  # (B, W, T / W, D)
-        starts = torch.arange(windows.shape[1], device=frames.device) * windows.shape[2]
-        inside = (frames[:, None] - starts).clamp(0, windows.shape[2])  # (B, W)
+        span, patch = min(length, WINDOW_FRAMES), self.tower.config.patch
+        features = F.pad(features, (0, 0, 0, -length % span))
+        windows = features.unflatten(1, (-1, span))  # (B, W, span, D)
+        starts = torch.arange(windows.shape[1], device=frames.device) * span
+        inside = (frames[:, None] - starts).clamp(0, span)  # (B, W)
         tokens, mask = self.tower.motion_tokens(windows.flatten(0, 1), inside.flatten())
         mask = mask & (inside.flatten() > 0)[:, None]
         # A window's summary knows where the root is at its end, a patch where it is at the patch's own.
-        ends = torch.arange(mask.shape[1] - 1, device=frames.device) * self.tower.config.patch
-        ends = torch.cat([ends.new_full((1,), windows.shape[2]), ends + self.tower.config.patch]) - 1
+        ends = torch.arange(mask.shape[1], device=frames.device) * patch - 1
+        ends[0] = span - 1
         last = (starts[:, None] + ends).minimum(frames[:, None, None] - 1).clamp(min=0)  # (B, W, 1 + N)
-        path = root_path(features)
-        path = path.gather(1, last.flatten(1)[..., None].expand(-1, -1, path.shape[-1]))
-        tokens = torch.cat([tokens.unflatten(0, (batch, -1)).flatten(1, 2), path], dim=-1)
+        root = root_channels(features).take_along_dim(last.flatten(1)[..., None], dim=1)
+        tokens = torch.cat([tokens.unflatten(0, (batch, -1)).flatten(1, 2), root], dim=-1)
         return tokens, mask.unflatten(0, (batch, -1)).flatten(1, 2)
 
     def encode(self, motions: Sequence[Motion]) -> tuple[Tensor, Tensor]:
@@ -102,26 +103,20 @@ class MotionEncoder(nn.Module):
         return {name: value for name, value in self.tower.state_dict().items() if is_motion_part(name)}
 
 
-def root_path(features: Tensor) -> Tensor:
+def root_channels(features: Tensor) -> Tensor:
     """(B, T, D) features in their units -> (B, T, `_ROOT_CHANNELS`): what happened to the root up to each frame.
 
-    Seconds, where it is from where it began (left and ahead of it, 2 m), the way it went (2 m), the angle it turned
-    through (half turns) and its sine and cosine, the height of the root (m) and its change, and the speed (m/s).
+    Seconds (5 s), where it is from where it began (left and ahead of it, 2 m), the way it went (2 m), the angle it
+    turned through (half turns) and its sine and cosine, the height of the root (m) and its change, and the speed (m/s).
     """
-    height, velocity, spin = (
-        features[..., FEATURES.slice(n)] for n in ("root_height", "root_velocity", "root_yaw_velocity")
-    )
-    moving = torch.ones_like(spin)
+    yaw, place = root_path(features)  # (B, T), (B, T, 2)
+    turned, height = yaw[..., None], features[..., FEATURES.slice("root_height")]
+    speed = features[..., FEATURES.slice("root_velocity")].norm(dim=-1, keepdim=True)
+    moving = torch.ones_like(speed)
     moving[:, 0] = 0.0  # what stands in the first frame is repeated from the second
-    turned = (moving * spin / FPS).cumsum(1)  # (B, T, 1)
-    left, ahead = (moving * velocity / FPS).split(1, dim=-1)
-    sine, cosine = turned.sin(), turned.cos()
-    speed = velocity.norm(dim=-1, keepdim=True)
-    place = torch.cat([cosine * left + sine * ahead, cosine * ahead - sine * left], dim=-1).cumsum(1)  # (B, T, 2)
-    way = (moving * speed / FPS).cumsum(1)
-    seconds = moving.cumsum(1) / FPS
-    parts = (seconds / 5, place / 2, way / 2, turned / torch.pi, sine, cosine, height, height - height[:, :1], speed)
-    return torch.cat(parts, dim=-1)
+    way, seconds = (moving * speed / FPS).cumsum(1), moving.cumsum(1) / FPS
+    turn = (turned / torch.pi, turned.sin(), turned.cos())
+    return torch.cat([seconds / 5, place / 2, way / 2, *turn, height, height - height[:, :1], speed], dim=-1)
 
 
 def is_motion_part(name: str) -> bool:
