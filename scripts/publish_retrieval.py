@@ -9,17 +9,20 @@ import argparse
 import json
 from pathlib import Path
 
-from publish_model import corpus_card
+from publish_model import corpus_card, known_captions
 
 from mllm_motion.data.loader import is_permissive
 from mllm_motion.data.shards import read_index
-from mllm_motion.models.retrieval import RetrievalConfig
+from mllm_motion.generation.embedding import embed_sentences
+from mllm_motion.generation.familiarity import Familiarity
+from mllm_motion.models.encoders.text import TextEncoder
+from mllm_motion.models.retrieval import RetrievalConfig, load_retrieval
 from mllm_motion.training.checkpoints import load_average
 from mllm_motion.training.retrieval import export_retrieval
 
 PURPOSE = {
     "judge": "It judges what generators make, and does nothing else: it never trained, reranked or chose a model.",
-    "retrieval": "It searches and reranks clips; its motion tower is the motion encoder of the language model.",
+    "retrieval": "It searches and reranks clips and captions; its motion tower is that of the language model.",
 }
 
 
@@ -43,6 +46,9 @@ def main() -> None:
         card["use"] = "Non-commercial use only, since Bandai-Namco's clips are CC BY-NC 4.0."
     options.out.mkdir(parents=True, exist_ok=True)
     export_retrieval(options.out, weights, config, card)
+    if options.out.name == "retrieval":
+        model, sentences = load_retrieval(options.out), known_captions(rows).sentences
+        Familiarity(sentences, embed_sentences(model, TextEncoder(), sentences)).save(options.out)
     size = sum(value.numel() for value in weights.values()) / 1e6
     purpose = PURPOSE.get(options.out.name, "")
     (options.out / "README.md").write_text(card_text(options.out.name, card, config, size, purpose), encoding="utf-8")

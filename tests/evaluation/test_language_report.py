@@ -44,6 +44,7 @@ def test_every_section_is_there_with_its_baseline(report, tmp_path):
         "reference captions",
         "caption of the nearest training clip",
         "likeliest caption",
+        "best of its 8",
         "weights",
     }
     decided = report.section("decisions").rows

@@ -12,7 +12,9 @@ import mllm_motion as mm
 from mllm_motion.errors import FileFormatError, InvalidInputError
 from mllm_motion.generation import describe
 from mllm_motion.generation.chat import signal_condition
+from mllm_motion.generation.familiarity import Familiarity
 from mllm_motion.generation.parts import MotionPart, TextPart
+from mllm_motion.models.registry import find_model
 from mllm_motion.models.tokens import MOTION_SLOT, signal_text
 from mllm_motion.motion.clip import Motion
 from mllm_motion.motion.skeleton import Skeleton
@@ -134,8 +136,17 @@ def test_describe_gives_a_caption_and_never_a_motion(tiny_chat, smooth_motion, t
     with pytest.raises(InvalidInputError, match="best-of"):
         mm.describe(smooth_motion, weights=tiny_chat, best_of=0)
     assert isinstance(mm.describe(smooth_motion, "slower", weights=tiny_chat), str)
+    with pytest.raises(InvalidInputError, match="question is empty"):
+        mm.describe(smooth_motion, " ", weights=tiny_chat)
     mm.save(smooth_motion, tmp_path / "sway.npz")
     assert mm.describe(tmp_path / "sway.npz", weights=tiny_chat, best_of=1) == "a person walks."
+
+
+def test_a_caption_may_be_a_known_one_if_it_fits_better(tiny_chat, smooth_motion):
+    known = mm.describe(smooth_motion, weights=tiny_chat, best_of=2)
+    assert known in Familiarity.load(find_model("retrieval").folder).sentences
+    assert describe.nearest(["a person swims", known], smooth_motion, known=False) == known
+    assert describe.nearest([], smooth_motion) == known and describe.nearest([], smooth_motion, known=False) == ""
 
 
 def test_a_timeline_covers_the_clip(tiny_chat):

@@ -45,14 +45,14 @@ MAKERS: Mapping[str, Maker] = {
     "refusal": refusal,
 }
 SHARES: Mapping[str, float] = {
-    "text_to_motion": 0.30,
-    "motion_to_text": 0.18,
-    "question": 0.20,
-    "comparison": 0.05,
-    "edit": 0.11,
+    "text_to_motion": 0.24,
+    "motion_to_text": 0.14,
+    "question": 0.26,
+    "comparison": 0.09,
+    "edit": 0.09,
     "plan": 0.04,
-    "conversation": 0.06,
-    "refusal": 0.06,
+    "conversation": 0.07,
+    "refusal": 0.07,
 }
 """Kind -> its share of the samples."""
 _TRIES = 12

@@ -18,7 +18,7 @@ from mllm_motion.data.shards import Row
 from mllm_motion.data.templates import templates
 from mllm_motion.data.wording import pick, third_person
 
-TOLD_SHARE = 0.14
+TOLD_SHARE = 0.25
 BEHIND_SHARE = 0.12
 _GREETING = re.compile(r"(?:hello|hi|hey|good (?:morning|evening))\b", re.IGNORECASE)
 _SUBJECT = re.compile(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mllm_motion.evaluation.language import Asked
 
 REFERENCE, NEAREST_CLIP = "reference captions", "caption of the nearest training clip"
-LIKELIEST = "likeliest caption"
+LIKELIEST, DRAFTED = "likeliest caption", f"best of its {BEST_OF}"
 TRAIN_LIMIT = 4000
 """Training clips, spread over all, among which the nearest is looked for."""
 _METRICS = (
@@ -51,7 +51,8 @@ def captions(asked: Asked, encoder: TextEncoder) -> Section:
         REFERENCE: [drawn[name] for name in ids],
         NEAREST_CLIP: nearest_captions(asked, clips),
         LIKELIEST: [texts[0] or "." for texts in drafted],
-        asked.name: [nearest(texts, clip) or "." for texts, clip in zip(drafted, clips, strict=True)],
+        DRAFTED: [nearest(texts, clip, known=False) or "." for texts, clip in zip(drafted, clips, strict=True)],
+        asked.name: [nearest(texts, clip) for texts, clip in zip(drafted, clips, strict=True)],
     }
     seen, rows = asked.space.motions(clips), {}
     for who, texts in told.items():
@@ -64,9 +65,9 @@ def captions(asked: Asked, encoder: TextEncoder) -> Section:
     notes = (
         f"{len(ids)} clips, pools of {pool_size(len(ids))}. Words are lower case without punctuation; BERTScore is the "
         "F-measure of greedy token matches by MiniLM's token states, without weights or rescaling.",
-        f"The model is asked “{DESCRIBE}”; of its likeliest and {BEST_OF - 1} drawn answers the one counts that the "
-        "retrieval model, which is not the judge, finds nearest to the clip. A reference caption is drawn from each "
-        "clip's and scored against the others of the clip.",
+        f"The model is asked “{DESCRIBE}”; of its likeliest and {BEST_OF - 1} drawn answers, and of the captions known "
+        "from training, the one counts that the retrieval model, which is not the judge, finds nearest to the clip. "
+        "A reference caption is drawn from each clip's and scored against the others of the clip.",
     )
     return Section("captions", "Captions", "clips", _METRICS, rows, notes)
 

@@ -227,11 +227,13 @@ def load_model(weights: str | Path = CHAT, llm: str | None = None, device: str |
     Raises:
         InvalidInputError: there is no such folder, or `llm` is another language model than it was trained with.
     """
+    from mllm_motion.models.int8 import quicken
     from mllm_motion.models.language_adapters import merge_lora
     from mllm_motion.models.multimodal import MotionLanguageModel
 
     model = MotionLanguageModel.load(find_chat(weights).folder, llm=llm, device=device)
     merge_lora(model.language)
+    quicken(model.language.model)
     return model
 
 

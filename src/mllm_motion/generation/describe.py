@@ -20,8 +20,9 @@ from mllm_motion.errors import InvalidInputError
 from mllm_motion.generation.chat import DESCRIBE, load_model
 from mllm_motion.generation.clip_sources import as_captured
 from mllm_motion.generation.embedding import embed_motions, embed_sentences
+from mllm_motion.generation.familiarity import Familiarity
 from mllm_motion.models.encoders.text import TextEncoder
-from mllm_motion.models.registry import CHAT
+from mllm_motion.models.registry import CHAT, find_model
 from mllm_motion.models.retrieval import Retrieval, load_retrieval
 from mllm_motion.models.speaking import reply_to_all, stream
 from mllm_motion.models.tokens import MOTION_SLOT, without_tokens
@@ -54,7 +55,7 @@ class Moment:
 
 def describe(
     clip: Motion | str | Path,
-    ask: str = "",
+    ask: str | None = None,
     *,
     weights: str | Path = CHAT,
     llm: str | None = None,
@@ -63,18 +64,21 @@ def describe(
 ) -> str:
     """What a motion, or the motion in a file, shows: a caption, or the answer to `ask`.
 
-    A caption is that of `best_of` that the retrieval model finds nearest to the motion; 1 takes the likeliest.
+    A caption is that one of `best_of`, and of the captions known from training, that the retrieval model finds
+    nearest to the motion; 1 takes the language model's likeliest.
 
     Raises:
-        InvalidInputError: no model is there for it, or the clip cannot be read.
+        InvalidInputError: no model is there for it, the clip cannot be read, or `ask` is empty.
     """
+    if ask is not None and not ask.strip():
+        raise InvalidInputError(
+            "the question is empty; ask something, as in 'Which hand does he raise?', or leave it out for a caption"
+        )
     motion = to_body_22(clip if isinstance(clip, Motion) else formats.read(clip))
     model = load_model(weights, llm)
-    return (
-        "".join(_words(model, motion, ask, max_tokens)).strip()
-        if ask
-        else captions(model, [motion], max_tokens, best_of)[0]
-    )
+    if ask is None:
+        return captions(model, [motion], max_tokens, best_of)[0]
+    return "".join(_words(model, motion, ask, max_tokens)).strip()
 
 
 def timeline(
@@ -95,9 +99,9 @@ def timeline(
 def captions(
     model: MotionLanguageModel, motions: Sequence[Motion], max_tokens: int = 48, best_of: int = BEST_OF
 ) -> list[str]:
-    """A caption of each motion: of its `drafts` the one nearest to the motion."""
+    """A caption of each motion: of its `drafts` and the known captions the one nearest to the motion."""
     drafted = drafts(model, motions, max_tokens, best_of)
-    return [nearest(texts, motion) for texts, motion in zip(drafted, motions, strict=True)]
+    return [nearest(texts, motion, known=best_of > 1) for texts, motion in zip(drafted, motions, strict=True)]
 
 
 def drafts(
@@ -126,19 +130,26 @@ def drafts(
     return found
 
 
-def nearest(texts: Sequence[str], motion: Motion) -> str:
-    """Of captions the one that the retrieval model finds nearest to the motion; empty ones do not count."""
+def nearest(texts: Sequence[str], motion: Motion, known: bool = True) -> str:
+    """Of captions, and of those `known` from training, the one that the retrieval model finds nearest to the motion.
+
+    Empty captions do not count.
+    """
     texts = list(dict.fromkeys(filter(None, texts)))
-    if len(texts) < 2:
+    if len(texts) < 2 and not known:
         return texts[0] if texts else ""
-    model, encoder = _ranker()
-    near = embed_sentences(model, encoder, texts) @ embed_motions(model, [as_captured(to_body_22(motion))])[0]
-    return texts[int(near.argmax())]
+    model, encoder, familiar = _ranker()
+    seen = embed_motions(model, [as_captured(to_body_22(motion))])[0]
+    if known:
+        texts += [text for text, _ in familiar.nearest(seen, 1)]
+    return texts[int((embed_sentences(model, encoder, texts) @ seen).argmax())] if texts else ""
 
 
 @lru_cache(maxsize=1)
-def _ranker() -> tuple[Retrieval, TextEncoder]:
-    return load_retrieval("retrieval"), TextEncoder()
+def _ranker() -> tuple[Retrieval, TextEncoder, Familiarity]:
+    """The retrieval model, its text encoder, and what it knows, as vectors of its own."""
+    files = find_model("retrieval")
+    return load_retrieval(files.folder), TextEncoder(), Familiarity.load(files.folder)
 
 
 def _words(model: MotionLanguageModel, motion: Motion, ask: str, max_tokens: int) -> Iterator[str]:

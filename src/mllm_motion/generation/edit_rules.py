@@ -142,7 +142,8 @@ _THIS_ONE = r"(?:it|that|this|him|her|them|the (?:motion|clip|person|character|w
 HOLDING = (
     _rule(
         r"\b(?:hold|freeze|keep|stay|remain|pause|stop)\b.*\b(?:last|final|end|pose|like that|there at)\b|"
-        r"\blet the end stand\b|\bfreeze\b",
+        r"\blet the end stand\b|\bfreeze\b|\b(?:last|final|end) pose (?:held|frozen)\b"
+        r"|\bhold (?:it there|(?:it|that) for)\b",
         _timed("hold"),
     ),
 )
@@ -160,14 +161,18 @@ RULES = (
     ),
     _rule(
         r"\bslow motion\b|\bhalf (?:the )?speed\b|\bnot so fast\b|\bless speed\b|\btake (?:more|your) time\b"
-        r"|\btake it easy\b|\bat a slow pace\b|\b(?:reduce|lower|decrease) the (?:speed|tempo|pace)\b"
-        r"|\bbring the speed down\b|^(?:do (?:it|that) )?slowly$",
+        r"|\btake it (?:easy|slow)\b|\bat a (?:slow|calmer) pace\b"
+        r"|\b(?:reduce|lower|decrease|drop) the (?:speed|tempo|pace)\b|\bslow that down\b"
+        r"|\b(?:bring|take) the (?:speed|tempo|pace) down\b|\b(?:speed|tempo|pace) is too high\b"
+        r"|^(?:do (?:it|that) )?slowly$|\bthe same(?: thing)? but slow$",
         _speed("slower", 0.7, 0.85, 0.5),
     ),
     _rule(
-        r"\bdouble (?:the )?speed\b|\bmore speed\b|\bhurry up\b|\bat a (?:fast|higher|quick) (?:pace|speed)\b"
-        r"|\b(?:increase|raise) the (?:speed|tempo|pace)\b|\bbring the speed up\b|\bpick up the pace\b"
-        r"|^(?:do (?:it|that) )?(?:quickly|fast)$",
+        r"\b(?:double|twice) (?:the )?speed\b|\bmore speed\b|\bhurry up\b"
+        r"|\bat a (?:fast|higher|quick|brisker) (?:pace|speed)\b|\b(?:increase|raise) the (?:speed|tempo|pace)\b"
+        r"|\b(?:bring|take) the (?:speed|tempo|pace) up\b|\bpick up the pace\b"
+        r"|\b(?:speed|tempo|pace) is too low\b|\bbe quick about it\b"
+        r"|^(?:do (?:it|that) )?(?:quickly|fast)$|\bthe same(?: thing)? but (?:fast|quick)$",
         _speed("faster", 1.4, 1.2, 2.0),
     ),
     _rule(
@@ -187,7 +192,7 @@ RULES = (
     _rule(r"\b(?:to (?:the |his |her |their )?|go |it )?(?P<side>left|right)\b(?: side| one)?", _side),
     _rule(
         r"\brevers(?:e|ed|ing)\b|\brewind\b|\bin reverse\b|\bfrom (?:the )?end to (?:the )?start\b"
-        r"|\binvert the time\b",
+        r"|\binvert the time\b|\bfrom back to front\b|\brewound\b|\bturn the time around\b",
         _fixed("reverse"),
     ),
     _rule(r"\bbackwards?\b", _fixed("reverse")),
@@ -198,10 +203,14 @@ RULES = (
     ),
     _rule(r"\bloop\w*|\bseamless\w*|\bendless\w*|\bforever\b", _fixed("loop")),
     _rule(r"\bfirst (?:half\b|.*\bsec)", _timed("cut")),
-    _rule(r"\blonger\b|\blengthen\b|^extend(?: it| that)?\b|\btoo short\b|\bprolong\b", _timed("lengthen")),
+    _rule(
+        r"(?<!be )(?<!no )\blonger\b|\blengthen\b|^extend(?: it| that)?\b|\btoo short\b|\bprolong\b", _timed("lengthen")
+    ),
     _rule(
         r"\bshorter\b|\bshorten\b|\btoo long\b|\btrim\b|\bcrop\b|\bcut (?:it|that|the length)\b|\bonly\b.*\bsec"
-        r"|\bseconds? long\b|\bkeep it under\b",
+        r"|\bseconds? long\b|\bkeep it (?:under|short)\b|\breduce (?:it to|the length)\b|\b(?:more|too) brief\b"
+        r"|\b(?:at most|no(?:t be)? longer than|shouldn't be longer than|cut off everything after|stop after|fit into)"
+        r"\b.*\bsec|\bsec\w* (?:are|is) enough\b",
         _timed("shorten"),
     ),
     _rule(r"\bin place\b|\bon the spot\b|\bwithout (?:travel\w*|going anywhere|moving away)\b", _fixed("in_place")),

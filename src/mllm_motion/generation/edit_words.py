@@ -15,7 +15,11 @@ from mllm_motion.generation.edit_rules import HOLDING, RULES, matches
 from mllm_motion.generation.verbs import find_verb
 
 _MOST_WORDS = 30
-_FILLERS = re.compile(r"\b(?:please|can you|could you|would you|ok|okay|hey|instead|this time)\b,?")
+_FILLERS = re.compile(
+    r"\b(?:please|(?:can|could|would) you(?: mind)?|ok|okay|hey|instead|this time|(?:how|what) about)\b,?"
+    r"|^why [^?]*\?|^(?:i'd like|i would like|i want|what does it look like)\b(?: to (?:see|have)\b)?"
+)
+_GERUND = re.compile(r"^(?:slow|speed|mak|repeat|add|hold|play|turn|shorten|mirror|flip|revers|do)ing\b")
 
 _DONE = r"(?:(?:that|this|it)(?: is done)?|done)"
 _THEN_FIRST = re.compile(
@@ -55,6 +59,7 @@ _LEG_WORDS = re.compile(r"\b(?:legs?|foot|feet|knees?)\b")
 def edits_from_words(words: str) -> tuple[Edit, ...]:
     """The edits that `words` ask for; empty if they ask for none, as when they tell a new motion."""
     text = " ".join(_FILLERS.sub(" ", words.lower().replace("’", "'")).strip(" .!?,").split()).strip(" ,")
+    text = _GERUND.sub(_base, text)
     if not text or len(text.split()) > _MOST_WORDS or has_person(text):
         return ()
     found = matches(text, HOLDING)
@@ -64,6 +69,12 @@ def edits_from_words(words: str) -> tuple[Edit, ...]:
             return (added,)
         found = matches(text, RULES)
     return tuple(found)
+
+
+def _base(match: re.Match[str]) -> str:
+    """ "would you mind slowing it down": the verb as in a plain request."""
+    stem = match.group().removesuffix("ing")
+    return stem + "e" if stem in ("mak", "revers") else stem
 
 
 def _added(text: str) -> Edit | None:

@@ -20,7 +20,7 @@ SIGNALS: dict[str, int] = {"motion": 24, "image": 4, "audio": 8, "video": 24}
 """Kind -> how many tokens carry it."""
 MOTION_SLOT = "<motion>"
 """Stands for one input clip in the text of a message."""
-MOTION_TOKENS = 24
+MOTION_TOKENS = 25
 """Embeddings that one input clip becomes; a slot takes as many places in the prompt."""
 
 _NAMES = {"motion": "MOT", "image": "IMG", "audio": "AUD", "video": "VID"}

@@ -67,6 +67,8 @@ class InstructionsTraining:
     freeze_embeddings: bool = False
     """Leave the embeddings of the signal tokens as they are. With adapters on the last layers alone (--layers), the
     layers below then need no backward pass."""
+    freeze_projection: bool = False
+    """Leave the input projection as it is, so that what it says of clips stays what it has learned to say."""
     max_tokens: int = 384
     """Longer conversations are left out."""
     balance: float = 0.5
@@ -110,7 +112,8 @@ class Instructor(Trained):
     """One step's losses; adapters, input projection and MDA train."""
 
     def __init__(self, model: MotionLanguageModel, training: InstructionsTraining) -> None:
-        parts = [part for part in ("projection", "alignment") if part in model.parts()]
+        trained = ("alignment",) if training.freeze_projection else ("projection", "alignment")
+        parts = [part for part in trained if part in model.parts()]
         super().__init__(model, parts, language=True, signal_embeddings=not training.freeze_embeddings)
         self.training_settings = training
 

@@ -116,16 +116,7 @@ def train(
         _update_average(average, model, min(config.ema, (1 + step) / (10 + step)))
         bar.update()
         if log:
-            log.add(
-                step,
-                {name: accelerate.utils.reduce(value.detach(), "mean") for name, value in losses.items()}
-                if world > 1
-                else losses,
-                float(norm),
-            )
-        elif world > 1:
-            for value in losses.values():
-                accelerate.utils.reduce(value.detach(), "mean")
+            log.add(step, losses, float(norm))
         if validate and main and (step % config.validate_every == 0 or step == config.steps):
             figures = _with_average(model, average, validate)
             log.validation(step, figures)

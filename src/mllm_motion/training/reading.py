@@ -18,9 +18,10 @@ from torch import Tensor, nn
 from tqdm import trange
 
 from mllm_motion.data.instructions_clips import ClipLibrary
+from mllm_motion.data.instructions_schema import Ref
 from mllm_motion.data.stores import FeatureStore
-from mllm_motion.models.encoders.motion import WINDOW_FRAMES
 from mllm_motion.models.multimodal import MotionLanguageModel
+from mllm_motion.motion import features as feature_code
 from mllm_motion.training.reading_targets import Readings, Targets
 
 _CLIP_NORM = 5.0
@@ -31,11 +32,14 @@ _log = logging.getLogger(__name__)
 class ClipTokens:
     """What the motion encoder says of clips, computed once."""
 
-    def __init__(self, model: MotionLanguageModel, store: FeatureStore, ids: Sequence[str]) -> None:
+    def __init__(self, model: MotionLanguageModel, store: FeatureStore, library: ClipLibrary, refs: list[Ref]) -> None:
         number = {str(row["id"]): at for at, row in enumerate(store.rows)}
         self._tokens, device = [], model.language.device
-        for at in trange(0, len(ids), 128, desc="reading clips", disable=None):
-            clips = [torch.from_numpy(store.clip(number[identity])[:WINDOW_FRAMES]) for identity in ids[at : at + 128]]
+        for at in trange(0, len(refs), 128, desc="reading clips", disable=None):
+            clips = [
+                torch.from_numpy(feature_code.encode(library.load(ref)) if ref.edit else store.clip(number[ref.clip]))
+                for ref in refs[at : at + 128]
+            ]
             frames = torch.tensor([len(clip) for clip in clips])
             tokens, mask = model.encoder(
                 nn.utils.rnn.pad_sequence(clips, batch_first=True).to(device), frames.to(device)
@@ -58,14 +62,15 @@ def learn_to_read(
     train, held_out = Readings(library, "train", _CLIPS), Readings(library, "val", _CLIPS)
     targets, projection = Targets(model, train), model.projection.requires_grad_(True).train()
     topics = targets.topics(train.captions)
-    clips, rng, chances = ClipTokens(model, store, train.ids), np.random.default_rng(0), train.chances()
+    clips, rng = ClipTokens(model, store, library, train.refs), np.random.default_rng(0)
+    told, chances = (train.places, train.levels, train.claims, topics), train.chances()
     optimizer = torch.optim.AdamW(projection.parameters(), lr=rate, weight_decay=0.01)
     fall = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.1)
     bar = trange(steps, desc="reading", disable=None)
     for _ in bar:
-        drawn = rng.choice(len(train.ids), batch_size, p=chances)
+        drawn = rng.choice(len(train.refs), batch_size, p=chances)
         said = projection(*clips.batch(drawn))
-        loss, right = targets.losses(said, train.places[drawn], train.ranks[drawn], topics[drawn])
+        loss, right = targets.losses(said, *(values[drawn] for values in told))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(projection.parameters(), _CLIP_NORM)
@@ -73,17 +78,16 @@ def learn_to_read(
         fall.step()
         bar.set_postfix({"right": f"{float(right.nanmean()):.0%}"}, refresh=False)
     projection.eval().requires_grad_(False)
-    shares = _measure(model, targets, ClipTokens(model, store, held_out.ids), held_out)
+    shares = _measure(model, targets, ClipTokens(model, store, library, held_out.refs), held_out)
     _log.info("read right on validation clips: %s", ", ".join(f"{name} {share:.0%}" for name, share in shares.items()))
     return shares
 
 
 @torch.no_grad()
 def _measure(model: MotionLanguageModel, targets: Targets, clips: ClipTokens, held_out: Readings) -> dict[str, float]:
-    right, topics = [], targets.topics(held_out.captions)
-    for at in range(0, len(held_out.ids), 256):
-        places = list(range(at, min(at + 256, len(held_out.ids))))
-        told = (held_out.places[places], held_out.ranks[places], topics[places])
-        right.append(targets.losses(model.projection(*clips.batch(places)), *told)[1])
+    right, told = [], (held_out.places, held_out.levels, held_out.claims, targets.topics(held_out.captions))
+    for at in range(0, len(held_out.refs), 256):
+        places = list(range(at, min(at + 256, len(held_out.refs))))
+        right.append(targets.losses(model.projection(*clips.batch(places)), *(values[places] for values in told))[1])
     shares = torch.cat(right).nanmean(0).tolist() if right else []
     return dict(zip(targets.names, shares, strict=False))

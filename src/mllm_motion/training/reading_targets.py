@@ -1,16 +1,17 @@
 """What each embedding of a clip is to say before a language model hears it, in that model's own words.
 
 In this order: answers to questions of data.questions; what the clip shows first and last; its action; how long, fast,
-far, high and far round it goes; and what the first and the second half of its captions are about.
+far, high and far round it goes; what the first and the second half of its captions are about; and all that may be
+claimed of it at once.
 
-Shapes: B clips, S embeddings a clip, H hidden size, A answers, R readings, V levels.
+Shapes: B clips, S embeddings a clip, H hidden size, A answers, R readings, V levels, C claims.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,10 +20,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mllm_motion.data.instructions_clips import ClipLibrary
-from mllm_motion.data.questions import QUESTIONS, Seen, question_answer
+from mllm_motion.data.instructions_clips import LONGEST_FRAMES, ClipLibrary, ClipPool
+from mllm_motion.data.instructions_schema import Ref
+from mllm_motion.data.questions import QUESTIONS, Seen, look, question_answer
+from mllm_motion.data.questions_claims import CLAIMS
 from mllm_motion.data.questions_events import EVENTS
-from mllm_motion.data.questions_measures import LEVELS, level
+from mllm_motion.data.questions_measures import LEVELS, level, yes_no
 from mllm_motion.data.wording import inflect
 from mllm_motion.models.multimodal import MotionLanguageModel
 
@@ -30,10 +33,22 @@ from mllm_motion.models.multimodal import MotionLanguageModel
 _UNSAID = ("order", "yes_no", "comparison", "count punch")
 _ENDS = {"seconds": ("short", "long"), "speed": ("slow", "fast"), "path": ("near", "far"), "rise": ("low", "high")}
 _ENDS |= {"turned": ("straight", "around")}
+# The amounts at the ends, those of a ratio on a logarithmic scale: two clips are then as far apart as they compare.
+_SCALES = {"seconds": (1.0, 10.0), "speed": (0.3, 4.0), "path": (0.25, 8.0), "rise": (0.0, 0.5), "turned": (0.0, 360.0)}
+_RATIOS = ("seconds", "speed", "path")
+_ANGLES = {
+    "45": "forty-five", "90": "ninety", "135": "one hundred thirty-five", "180": "one hundred eighty",
+    "225": "two hundred twenty-five", "270": "two hundred seventy", "315": "three hundred fifteen",
+    "360": "three hundred sixty",
+}  # fmt: skip
+"""Numbers are split into digits, and 135 has those of 315."""
 _HALVES = 2
 _SHARPNESS = 12.0
 _REACH = 0.7  # cosine to the axis between the words of a level at which it is highest
-_NEAR = 0.15  # a level this near its rank counts as right
+_NEAR = 0.1  # a level this near on its scale counts as right
+_HELD = 0.2  # cosine to the words of a claim above which it is made
+_DERIVED = 0.25  # clips joined of two or repeated, as a share of the others
+_REPEATED = "(?:jump|hop|squat|bow|kick_|raise_both|jumping_jacks)"
 
 
 @dataclass(frozen=True)
@@ -69,18 +84,29 @@ READINGS = [
     Reading("first event", tuple(EVENTS), _event(0)),
     Reading("last event", tuple(EVENTS), _event(-1)),
 ]
-"""Those that are measured; the action and the levels come after them, the captions last."""
-EMBEDDINGS = len(READINGS) + 1 + len(LEVELS) + _HALVES
+"""Those that are measured; the action, the levels, the captions and the claims come after them."""
+EMBEDDINGS = len(READINGS) + 1 + len(LEVELS) + _HALVES + 1
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A clip with what was seen on it and what is said of it; the action is None where there are several."""
+
+    ref: Ref
+    seen: Seen
+    action: str | None
+    captions: list[str]
 
 
 class Readings:
-    """What the clips of one split say.
+    """What the clips of one split say, some of them joined of two or repeated.
 
     Attributes:
-        ids: of the clips.
+        refs: of the clips.
         readings: the measured ones and the action.
         places: (clips, R) the place among a reading's answers, -1 where the answer is not clear.
-        ranks: (clips, V) the levels as shares of the clips that are lower, nan where there is none.
+        levels: (clips, V) the levels from 0 to 1, nan where there is none.
+        claims: (clips, C) 1 where a claim holds, 0 where it fails, nan where it is not clear.
         captions: all captions of each clip.
     """
 
@@ -88,35 +114,59 @@ class Readings:
         actions = tuple(sorted({str(row["action"]) for row in library.rows.values() if row.get("action")}))
         self.readings = [*READINGS, Reading("action", actions, lambda seen: None)]
         rows = [row for row in library.rows.values() if row["split"] == split and row.get("action")]
-        rows = rows[:: max(len(rows) // limit, 1)]
-        self.ids = [str(row["id"]) for row in rows]
-        self.captions = [list(row["texts"]) for row in rows]
-        seen = [library.seen(row) for row in rows]
-        self.places = torch.full((len(rows), len(self.readings)), -1)
+        some = rows[:: max(len(rows) // limit, 1)]
+        found = [_Read(Ref(row["id"]), library.seen(row), row["action"], list(row["texts"])) for row in some]
+        found += _derived(ClipPool(library, [row for row in rows if row.get("texts")]), round(_DERIVED * len(some)))
+        self.refs, self.captions = [read.ref for read in found], [read.captions for read in found]
+        self.places = torch.full((len(found), len(self.readings)), -1)
         for column, reading in enumerate(READINGS):
             place = {answer: at for at, answer in enumerate(reading.answers)}
-            self.places[:, column] = torch.tensor([place.get(reading.of(clip), -1) for clip in seen])
-        self.places[:, -1] = torch.tensor([actions.index(row["action"]) for row in rows])
-        amounts = [[level(clip, name) for name in LEVELS] for clip in seen]
-        self.ranks = torch.tensor(_ranks(np.array(amounts, np.float64).reshape(len(rows), len(LEVELS))))
+            self.places[:, column] = torch.tensor([place.get(reading.of(read.seen), -1) for read in found])
+        self.places[:, -1] = torch.tensor([-1 if r.action is None else actions.index(r.action) for r in found])
+        self.levels = torch.tensor([[_share(r.seen, name) for name in LEVELS] for r in found]).reshape(-1, len(LEVELS))
+        truth = {"yes": 1.0, "no": 0.0, None: float("nan")}
+        claims = [[truth[yes_no(read.seen, claim)] for claim in CLAIMS] for read in found]
+        self.claims = torch.tensor(claims).reshape(-1, len(CLAIMS))
 
     def chances(self) -> np.ndarray:
         """(clips,) how often to draw each: rare answers and rare actions come up more often than they are."""
-        weight = np.zeros(len(self.ids))
+        weight = np.zeros(len(self.refs))
         for column in self.places.T.tolist():
             counts = Counter(column)
             weight += [0.0 if place < 0 else counts[place] ** -0.5 for place in column]
         return weight / weight.sum()
 
 
-def _ranks(amounts: np.ndarray) -> np.ndarray:
-    """Each column as the share of its numbers that are lower, 0 .. 1; nan stays nan."""
-    ranks = np.full(amounts.shape, np.nan, np.float32)
-    for column, values in enumerate(amounts.T):
-        known = np.flatnonzero(~np.isnan(values))
-        ordered = np.sort(values[known])
-        ranks[known, column] = np.searchsorted(ordered, values[known]) / max(len(known) - 1, 1)
-    return ranks
+def _derived(pool: ClipPool, count: int) -> list[_Read]:
+    """Clips in which one thing follows another, and clips in which one thing is done several times."""
+    rng, found = np.random.default_rng(0), list[_Read]()
+    for number in range(count if pool.rows else 0):
+        found += _joined(pool, rng) if number % 2 else _repeated(pool, rng)
+    return found
+
+
+def _joined(pool: ClipPool, rng: np.random.Generator) -> Iterator[_Read]:
+    if (drawn := pool.sequence(rng)) and (edit := drawn[0].edit):
+        first, then = (pool.library.rows[identity]["texts"] for identity in (drawn[0].clip, edit["clip"]))
+        yield _Read(*drawn, None, [f"{a} {b}" for a, b in zip(first, then, strict=False)])
+
+
+def _repeated(pool: ClipPool, rng: np.random.Generator) -> Iterator[_Read]:
+    row, times = pool.draw(rng, _REPEATED), int(rng.integers(2, 7))
+    if row and times * row["frames"] <= LONGEST_FRAMES:
+        ref = Ref(row["id"], edit={"op": "repeat", "times": times})
+        yield _Read(ref, look(pool.library.load(ref)), row["action"], list(row["texts"]))
+
+
+def _share(seen: Seen, name: str) -> float:
+    """A level from 0 to 1 on its scale, nan where there is none."""
+    amount, (low, high) = level(seen, name), _SCALES[name]
+    if amount is None:
+        return float("nan")
+    amount = min(max(amount, low), high)
+    if name in _RATIOS:
+        return float(np.log(amount / low) / np.log(high / low))
+    return (amount - low) / (high - low)
 
 
 class Targets(nn.Module):
@@ -129,6 +179,8 @@ class Targets(nn.Module):
             self.register_buffer(f"words_{at}", torch.stack([self._word(_plain(a)) for a in reading.answers]))  # (A, H)
         ends = torch.stack([torch.stack([self._word(word) for word in _ENDS[name]]) for name in LEVELS])  # (V, 2, H)
         self.register_buffer("axes", F.normalize(ends[:, 1] - ends[:, 0], dim=-1))  # (V, H)
+        claims = torch.stack([self._word(_claimed(name)) for name in CLAIMS])
+        self.register_buffer("claimed", F.normalize(claims - claims.mean(0), dim=-1))  # (C, H)
         words = [set(word for text in texts for word in _words(text)) for texts in readings.captions]
         found = Counter(word for clip in words for word in clip)
         self._weight = {word: np.log(len(words) / count) for word, count in found.items()}
@@ -166,12 +218,14 @@ class Targets(nn.Module):
             rows.append(torch.stack(row))
         return torch.stack(rows)
 
-    def losses(self, said: Tensor, places: Tensor, ranks: Tensor, topics: Tensor) -> tuple[Tensor, Tensor]:
-        """Embeddings (B, S, H), places (B, R), ranks (B, V), topics (B, 2, H) -> loss, and what is right (B, S).
+    def losses(
+        self, said: Tensor, places: Tensor, levels: Tensor, claims: Tensor, topics: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Embeddings (B, S, H) and what they are to say -> loss, and what is right (B, S), nan where it is not clear.
 
-        What is not clear is nan in the latter.
+        places (B, R), levels (B, V) and claims (B, C) are those of `Readings`, topics (B, 2, H) those of `topics`.
         """
-        places, ranks, topics = places.to(said.device), ranks.to(said.device), topics.to(said.device)
+        places, levels, claims, topics = (told.to(said.device) for told in (places, levels, claims, topics))
         total, right = said.new_zeros(()), torch.full((len(said), EMBEDDINGS), float("nan"), device=said.device)
         count = len(self._names)
         for at in range(count):
@@ -185,12 +239,20 @@ class Targets(nn.Module):
             near = F.cosine_similarity(heard, words[wanted], dim=-1)
             total = total + F.cross_entropy(_SHARPNESS * cosine, wanted) + 0.5 * (1 - near).mean()
             right[clear, at] = (cosine.argmax(-1) == wanted).float()
-        levels = slice(count, count + len(LEVELS))
-        along = (F.normalize(said[:, levels], dim=-1) * self.axes).sum(-1) / _REACH  # (B, V), -1 .. 1
-        off = (along - (2 * ranks - 1)) / 2
-        clear = ~torch.isnan(ranks)
-        total = total + 8 * len(LEVELS) * off[clear].square().mean()
-        right[:, levels] = torch.where(clear, (off.abs() < _NEAR).float(), torch.nan)
+        ranged = slice(count, count + len(LEVELS))
+        along = (F.normalize(said[:, ranged], dim=-1) * self.axes).sum(-1) / _REACH  # (B, V), -1 .. 1
+        off = (along - (2 * levels - 1)) / 2
+        clear = ~torch.isnan(levels)
+        total = total + 20 * len(LEVELS) * off[clear].square().mean()
+        right[:, ranged] = torch.where(clear, (off.abs() < _NEAR).float(), torch.nan)
+        made = F.normalize(said[:, -1], dim=-1) @ self.claimed.T  # (B, C)
+        surely = F.binary_cross_entropy_with_logits(_SHARPNESS * (made - _HELD), claims.nan_to_num(), reduction="none")
+        # Most claims fail for most clips: those that hold weigh as much.
+        for truth in (0.0, 1.0):
+            if (claims == truth).any():
+                total = total + 2 * surely[claims == truth].mean()
+        as_told = torch.where(torch.isnan(claims), torch.nan, ((made > _HELD) == (claims == 1)).float())
+        right[:, -1] = as_told.nanmean(1)
         for half in range(_HALVES):
             heard = F.normalize(said[:, count + len(LEVELS) + half], dim=-1)
             wanted = F.normalize(topics[:, half], dim=-1)
@@ -207,12 +269,18 @@ class Targets(nn.Module):
     @property
     def names(self) -> list[str]:
         """Of the embeddings, in order."""
-        levels = [f"{name} (rank)" for name in LEVELS]
-        return [*self._names, *levels, *(f"captions, half {half + 1} (cosine)" for half in range(_HALVES))]
+        captions = (f"captions, half {half + 1} (cosine)" for half in range(_HALVES))
+        return [*self._names, *(f"{name} (level)" for name in LEVELS), *captions, "claims"]
 
 
 def _plain(answer: str) -> str:
+    if answer in _ANGLES:
+        return _ANGLES[answer]
     return inflect(EVENTS[answer][0].replace("$p ", ""), "base") if answer in EVENTS else answer.replace("_", " ")
+
+
+def _claimed(name: str) -> str:
+    return inflect(CLAIMS[name].phrase.replace("$p ", ""), "base")
 
 
 def _words(text: str) -> list[str]:
