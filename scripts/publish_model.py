@@ -33,8 +33,8 @@ USE = {
 }
 
 
-def known_captions(rows: list[dict]) -> Familiarity:
-    """Up to CAPTIONS sentences, each action in turn, with their vectors."""
+def known_captions(rows: list[dict]) -> list[str]:
+    """Up to CAPTIONS sentences, each action in turn."""
     written = {text for row in rows for text in row.get("human_texts", [])}
     by_action: dict[str, dict[str, None]] = {}
     for row in rows:
@@ -47,8 +47,7 @@ def known_captions(rows: list[dict]) -> Familiarity:
         for queue in queues:
             if turn < len(queue) and len(chosen) < CAPTIONS:
                 chosen[queue[turn]] = None
-    sentences = list(chosen)
-    return Familiarity(sentences, TextEncoder().encode(sentences).pooled.numpy())
+    return list(chosen)
 
 
 def corpus_card(rows: list[dict], corpus: Path, permissive: bool) -> dict:
@@ -94,7 +93,8 @@ def main() -> None:
     config_path = options.out / "config.json"
     config = json.loads(config_path.read_text()) | {"sampling": DEFAULTS | options.sampling}
     config_path.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-    known_captions(rows).save(options.out)
+    sentences = known_captions(rows)
+    Familiarity(sentences, TextEncoder().encode(sentences).pooled.numpy()).save(options.out)
     (options.out / "README.md").write_text(card_text(options.out.name, card, weights), encoding="utf-8")
 
 

@@ -47,8 +47,9 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     export_retrieval(options.out, weights, config, card)
     if options.out.name == "retrieval":
-        model, sentences = load_retrieval(options.out), known_captions(rows).sentences
-        Familiarity(sentences, embed_sentences(model, TextEncoder(), sentences)).save(options.out)
+        sentences = known_captions(rows)
+        vectors = embed_sentences(load_retrieval(options.out), TextEncoder(), sentences)
+        Familiarity(sentences, vectors).save(options.out)
     size = sum(value.numel() for value in weights.values()) / 1e6
     purpose = PURPOSE.get(options.out.name, "")
     (options.out / "README.md").write_text(card_text(options.out.name, card, config, size, purpose), encoding="utf-8")

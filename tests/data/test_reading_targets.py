@@ -1,11 +1,14 @@
 """What is read of clips that no one captured: two joined, and one repeated."""
 
+import numpy as np
+import pytest
 from body_motions import bow, go, raise_arm
 
 from mllm_motion.data.captions import caption_clip
 from mllm_motion.data.corpus import build_texts, write_corpus
 from mllm_motion.data.instructions_clips import ClipLibrary
 from mllm_motion.data.takes import TakeResult
+from mllm_motion.training import reading_targets
 from mllm_motion.training.reading_targets import READINGS, Readings
 
 _TAKES = {
@@ -37,3 +40,20 @@ def test_clips_joined_and_repeated_are_read_too(tmp_path):
             assert readings.places[at, -1] == -1  # two actions
         else:
             assert readings.readings[bows].answers[readings.places[at, bows]] == str(ref.edit["times"])
+
+
+@pytest.mark.parametrize(
+    ("name", "amount", "share"),
+    [
+        ("seconds", 1.0, 0.0), ("seconds", 10**0.5, 0.5), ("seconds", 10.0, 1.0), ("seconds", 60.0, 1.0),
+        ("path", 0.0, 0.0), ("rise", 0.25, 0.5), ("turned", 90.0, 0.25), ("turned", 720.0, 1.0),
+    ],
+)  # fmt: skip
+def test_levels_lie_on_a_scale_that_ends(name, amount, share, monkeypatch):
+    monkeypatch.setattr(reading_targets, "level", lambda seen, name: amount)
+    assert reading_targets._share(None, name) == pytest.approx(share)
+
+
+def test_a_level_that_is_not_there_is_nan(monkeypatch):
+    monkeypatch.setattr(reading_targets, "level", lambda seen, name: None)
+    assert np.isnan(reading_targets._share(None, "speed"))

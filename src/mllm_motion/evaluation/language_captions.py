@@ -44,6 +44,7 @@ def captions(asked: Asked, encoder: TextEncoder) -> Section:
     asked.on_progress(f"{len(ids)} captions")
     clips = [held_out.truth[name] for name in ids]
     drafted = drafts(asked.model, clips)
+    best = [nearest(texts, clip, known=False) for texts, clip in zip(drafted, clips, strict=True)]
     references = [held_out.sentences[name] for name in ids]
     drawn = held_out.captions(asked.settings.seed, 0)
     asked.on_progress("captions of the nearest training clips")
@@ -51,8 +52,8 @@ def captions(asked: Asked, encoder: TextEncoder) -> Section:
         REFERENCE: [drawn[name] for name in ids],
         NEAREST_CLIP: nearest_captions(asked, clips),
         LIKELIEST: [texts[0] or "." for texts in drafted],
-        DRAFTED: [nearest(texts, clip, known=False) or "." for texts, clip in zip(drafted, clips, strict=True)],
-        asked.name: [nearest(texts, clip) for texts, clip in zip(drafted, clips, strict=True)],
+        DRAFTED: [text or "." for text in best],
+        asked.name: [nearest([text], clip) for text, clip in zip(best, clips, strict=True)],
     }
     seen, rows = asked.space.motions(clips), {}
     for who, texts in told.items():

@@ -19,8 +19,10 @@ class Int8Linear(nn.Module):
     def __init__(self, exact: nn.Linear) -> None:
         super().__init__()
         self.weight, self.bias = exact.weight, exact.bias
-        scale = (exact.weight.detach().abs().amax(1).clamp(min=1e-8) / 127).bfloat16()  # (O,)
-        codes = (exact.weight.detach() / scale.float()[:, None]).round().clamp(-127, 127).to(torch.int8)  # (O, I)
+        weight = exact.weight.detach()
+        lowest, highest = weight.aminmax(dim=1)
+        scale = (torch.maximum(highest, -lowest).clamp(min=1e-8) / 127).bfloat16()  # (O,)
+        codes = (weight / scale.float()[:, None]).round_().clamp_(-127, 127).to(torch.int8)  # (O, I)
         self.register_buffer("codes", codes, persistent=False)
         self.register_buffer("scale", scale, persistent=False)
 

@@ -179,7 +179,7 @@ class Targets(nn.Module):
             self.register_buffer(f"words_{at}", torch.stack([self._word(_plain(a)) for a in reading.answers]))  # (A, H)
         ends = torch.stack([torch.stack([self._word(word) for word in _ENDS[name]]) for name in LEVELS])  # (V, 2, H)
         self.register_buffer("axes", F.normalize(ends[:, 1] - ends[:, 0], dim=-1))  # (V, H)
-        claims = torch.stack([self._word(_claimed(name)) for name in CLAIMS])
+        claims = torch.stack([self._word(_bare(claim.phrase)) for claim in CLAIMS.values()])
         self.register_buffer("claimed", F.normalize(claims - claims.mean(0), dim=-1))  # (C, H)
         words = [set(word for text in texts for word in _words(text)) for texts in readings.captions]
         found = Counter(word for clip in words for word in clip)
@@ -276,11 +276,12 @@ class Targets(nn.Module):
 def _plain(answer: str) -> str:
     if answer in _ANGLES:
         return _ANGLES[answer]
-    return inflect(EVENTS[answer][0].replace("$p ", ""), "base") if answer in EVENTS else answer.replace("_", " ")
+    return _bare(EVENTS[answer][0]) if answer in EVENTS else answer.replace("_", " ")
 
 
-def _claimed(name: str) -> str:
-    return inflect(CLAIMS[name].phrase.replace("$p ", ""), "base")
+def _bare(phrase: str) -> str:
+    """A phrase of what "$p" does, without whose it is: "*raise $p left hand" -> "raise left hand"."""
+    return inflect(phrase.replace("$p ", ""), "base")
 
 
 def _words(text: str) -> list[str]:
