@@ -50,6 +50,7 @@ _TIMES = {
 _REPEAT_SHARE = 0.65
 _MOST_MORE = 4
 _USUAL, _USUAL_LEFT_OUT = ("none", "no", "1", "walk"), 0.65  # most clips do not do most things
+_ORDER_AGAIN = 0.5  # few clips show one thing after another
 LONGEST_REPEATED = 240
 Answered = tuple[Ref, Seen, str]
 """The clip, what was seen on it, and the answer."""
@@ -86,8 +87,8 @@ def _asked_on(sample: Sample, seen: Seen, book: Book, rng: np.random.Generator) 
     for _ in range(6 * wanted):
         if len(asked) > wanted:
             break
-        kind = pick_kind(rng)
         names = sorted(seen.events)
+        kind = "order" if len(names) > 1 and rng.random() < _ORDER_AGAIN else pick_kind(rng)
         if kind == "order" and len(names) < 2:
             continue
         about = ",".join(rng.permutation(names)[:2]) if kind == "order" else pick(rng, QUESTIONS[kind].abouts or ("",))

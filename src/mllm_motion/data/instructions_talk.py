@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mllm_motion.data.instructions_clips import ClipPool
 from mllm_motion.data.instructions_comparisons import absent
-from mllm_motion.data.instructions_motion import dialogue, request
+from mllm_motion.data.instructions_motion import dialogue, request, request_and_tell
 from mllm_motion.data.instructions_plans import draw_act
 from mllm_motion.data.instructions_schema import Ref, Sample
 from mllm_motion.data.instructions_words import A_PERSON, Book, asked_about, fill, somebody, typed
@@ -16,32 +18,63 @@ _TOPICS = ("greeting", "how_are_you", "who_are_you", "abilities", "abilities", "
 _AFTER_MOTION = ("thanks", "praise", "praise", "blame", "bye", "describe_made", "describe_made")
 _EDITS = ("edit_slower", "edit_faster", "edit_mirror", "edit_other_hand", "edit_reverse", "edit_repeat", "edit_hold")
 _ANY = {"side": "left", "times": "twice", "seconds": "3"}
+_HISTORY_SHARE, _LONGEST_HISTORY = 0.5, 4
 
 
 def conversation(pool: ClipPool | None, book: Book, rng: np.random.Generator) -> Sample | None:
     """Small talk; sometimes about a motion that was just made."""
     style = rng.random()
     if style < 0.4:
-        asked, answer = pick(rng, book.lines("smalltalk")).split(" | ")
-        return dialogue("conversation", typed(asked, rng), answer)
+        return _later(dialogue("conversation", *_small_talk(book, rng)), book, rng)
     if style < 0.6:
         first, caption = request(draw_act(rng), book, rng)
         topic = pick(rng, _AFTER_MOTION)
         about = {"caption": caption} if topic == "describe_made" else {}
         reply = book.reply("describe_reply" if about else f"{topic}_reply", rng, **about)
-        made = (Ref(text=caption),)
-        return dialogue("conversation", first, "<motion>", book.ask(topic, rng), reply, outputs=made)
+        asked, made = book.ask(topic, rng), (Ref(text=caption),)
+        return _later(dialogue("conversation", first, "<motion>", asked, reply, outputs=made), book, rng)
+    return _later(dialogue("conversation", *_on_topic(book, rng)), book, rng)
+
+
+def _small_talk(book: Book, rng: np.random.Generator) -> tuple[str, str]:
+    asked, answer = pick(rng, book.lines("smalltalk")).split(" | ")
+    return typed(asked, rng), answer
+
+
+def _on_topic(book: Book, rng: np.random.Generator) -> tuple[str, str]:
     topic = pick(rng, _TOPICS)
-    return dialogue("conversation", book.ask(topic, rng), book.reply(f"{topic}_reply", rng))
+    return book.ask(topic, rng), book.reply(f"{topic}_reply", rng)
+
+
+def _later(sample: Sample, book: Book, rng: np.random.Generator) -> Sample:
+    """`sample` as it is, or after motions that were made and words that were said before; one to test with as it is."""
+    if book.held_out or rng.random() > _HISTORY_SHARE:
+        return sample
+    turns, made = list[str](), list[Ref]()
+    for _ in range(int(rng.integers(1, _LONGEST_HISTORY + 1))):
+        style = rng.random()
+        if style < 0.2:
+            turns += _small_talk(book, rng) if style < 0.1 else _on_topic(book, rng)
+        elif style < 0.4:
+            asked, reply, caption = request_and_tell(draw_act(rng), book, rng)
+            turns += [asked, f"{reply}\n<motion>"]
+            made.append(Ref(text=caption))
+        else:
+            asked, caption = request(draw_act(rng), book, rng)
+            turns += [asked, "<motion>"]
+            made.append(Ref(text=caption))
+    earlier = dialogue(sample.kind, *turns, outputs=tuple(made))
+    outputs = (*earlier.output_motion, *sample.output_motion)
+    return replace(sample, turns=earlier.turns + sample.turns, outputs={"motion": outputs} if outputs else {})
 
 
 def refusal(pool: ClipPool | None, book: Book, rng: np.random.Generator) -> Sample | None:
     """What cannot be done or answered, and why."""
     style = rng.random()
     if style < 0.4:
-        return _impossible(book, rng)
+        return _later(_impossible(book, rng), book, rng)
     if style < 0.62:
-        return dialogue("refusal", _not_made(book, rng), book.reply("not_made_reply", rng))
+        return _later(dialogue("refusal", _not_made(book, rng), book.reply("not_made_reply", rng)), book, rng)
     if style < 0.72:
         return dialogue("refusal", book.ask("no_clip", rng), book.reply("no_clip_reply", rng))
     if style < 0.8 or pool is None:
