@@ -25,6 +25,7 @@ from mllm_motion.data.instructions import (
 from mllm_motion.data.instructions_clips import EDITS, ClipLibrary
 from mllm_motion.data.instructions_motion import is_sentence
 from mllm_motion.data.instructions_schema import KINDS, Ref, Sample
+from mllm_motion.data.instructions_talk import conversation, refusal
 from mllm_motion.data.instructions_words import Book, wordings
 from mllm_motion.data.questions import is_right, look, question_answer
 from mllm_motion.data.splits import SPLITS
@@ -107,6 +108,23 @@ def test_training_asks_several_questions_in_a_row_and_the_test_one(samples: list
     turns = {split: {len(s.turns) for s in asked if s.split == split} for split in ("train", "test")}
     assert turns["test"] == {2} and max(turns["train"]) >= 6
     assert all(len(sample.input_motion) == 1 for sample in asked)
+
+
+def test_training_goes_on_after_several_motions_and_the_test_does_not() -> None:
+    for held_out in (False, True):
+        rng, book = np.random.default_rng(1), Book(held_out=held_out)
+        talks = [conversation(None, book, rng) for _ in range(80)] + [refusal(None, book, rng) for _ in range(40)]
+        made = [len(talk.output_motion) for talk in talks if talk]
+        assert max(made) == (1 if held_out else 5) and min(made) == 0
+        for talk in filter(None, talks):
+            talk.check()
+            assert talk.expects == "words" and len(talk.turns) % 2 == 0
+
+
+def test_training_compares_a_pair_in_several_ways_and_the_test_in_one(samples: list[Sample]) -> None:
+    compared = [sample for sample in samples if sample.kind == "comparison" and sample.question]
+    turns = {split: {len(s.turns) for s in compared if s.split == split} for split in ("train", "test")}
+    assert turns["test"] == {2} and max(turns["train"]) >= 4
 
 
 def test_edits_can_be_carried_out_and_change_what_they_say(corpus: Path) -> None:

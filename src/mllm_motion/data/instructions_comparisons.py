@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from mllm_motion.data.instructions_clips import ClipPool
 from mllm_motion.data.instructions_motion import caption_of, dialogue, shown
-from mllm_motion.data.instructions_questions import TRIES, asked_sample, forms
-from mllm_motion.data.instructions_schema import Ref, Sample, Turn
+from mllm_motion.data.instructions_questions import TRIES, asked_further, asked_sample, forms
+from mllm_motion.data.instructions_schema import Ref, Sample
 from mllm_motion.data.instructions_words import Book, asked_about
 from mllm_motion.data.questions import Seen, look, question_answer
 from mllm_motion.data.questions_claims import CLAIMS
@@ -50,7 +48,7 @@ def comparison(pool: ClipPool, book: Book, rng: np.random.Generator) -> Sample |
             refs, pair, answer = refs[::-1], pair[::-1], {"first": "second", "second": "first"}[answer]
         text, reply = _asked(name, answer, book, rng)
         sample = asked_sample("comparison", name, answer, text, reply, refs, rng)
-        return sample if book.held_out else _compared_on(sample, pair, name, book, rng)
+        return _compared_on(sample, pair, name, book, rng)
     return None
 
 
@@ -63,16 +61,13 @@ def _asked(name: str, answer: str, book: Book, rng: np.random.Generator) -> tupl
 
 
 def _compared_on(sample: Sample, pair: tuple[Seen, Seen], name: str, book: Book, rng: np.random.Generator) -> Sample:
-    """`sample` and further comparisons of its two clips, to learn from all at once."""
-    turns, measured = list(sample.turns), sample.question
+    """`sample` and further comparisons of its two clips, to learn from all at once; one to be tested with as it is."""
+    if book.held_out:
+        return sample
     for other in rng.permutation([other for other in _COMPARED if other != name]):
-        answer = question_answer(pair[0], "comparison", other, pair[1])
-        if answer is None:
-            continue
-        text, reply = _asked(other, answer, book, rng)
-        turns += [Turn("human", text), Turn("gpt", reply)]
-        measured = {"kind": "comparison", "about": other, "answer": answer}
-    return replace(sample, turns=tuple(turns), question=measured)
+        if answer := question_answer(pair[0], "comparison", other, pair[1]):
+            sample = asked_further(sample, "comparison", other, answer, *_asked(other, answer, book, rng))
+    return sample
 
 
 def _difference(pool: ClipPool, book: Book, rng: np.random.Generator) -> Sample | None:

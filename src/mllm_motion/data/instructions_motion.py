@@ -77,12 +77,10 @@ def request(act: Act, book: Book, rng: np.random.Generator) -> tuple[str, str]:
 def request_and_tell(act: Act, book: Book, rng: np.random.Generator) -> tuple[str, str, str]:
     """A request for motion and words; the reply's words, and the caption."""
     subject = somebody(rng)
-    slots = act.slots(subject)
     # The test keeps to those who are named; people also type "bow and describe it".
     wanted = "{who}" if book.held_out else ("{who}", "{who}", "{order}")[int(rng.integers(3))]
     lines = [line for line in book.lines("request_act") if wanted in line and not line.endswith("?")]
-    if wanted == "{order}":
-        slots = act.slots(A_PERSON)
+    slots = act.slots(A_PERSON if wanted == "{order}" else subject)
     plain = fill(pick(rng, lines), THE_PERSON, rng, **slots).rstrip(".!")
     asked = book.ask("request_told", rng, request=plain)
     reply = book.reply("greeted_reply" if _GREETING.match(asked) else "told_reply", rng, **slots)

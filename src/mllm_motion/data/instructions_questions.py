@@ -81,13 +81,11 @@ def _asked_on(sample: Sample, seen: Seen, book: Book, rng: np.random.Generator) 
     """
     if book.held_out:
         return sample
-    turns, measured = list(sample.turns), sample.question
-    asked = {(measured["kind"], measured["about"])}
-    wanted = int(rng.integers(_MOST_MORE + 1))
+    asked = {(sample.question["kind"], sample.question["about"])}
+    wanted, names = int(rng.integers(_MOST_MORE + 1)), sorted(seen.events)
     for _ in range(6 * wanted):
         if len(asked) > wanted:
             break
-        names = sorted(seen.events)
         kind = "order" if len(names) > 1 and rng.random() < _ORDER_AGAIN else pick_kind(rng)
         if kind == "order" and len(names) < 2:
             continue
@@ -99,10 +97,19 @@ def _asked_on(sample: Sample, seen: Seen, book: Book, rng: np.random.Generator) 
             continue
         subject = asked_about(rng)
         reply = told(kind, about, answer, seen, book, subject, rng)
-        turns += [Turn("human", ask(kind, about, book, subject, rng)), Turn("gpt", reply)]
-        measured = {"kind": kind, "about": about, "answer": answer}
+        sample = asked_further(sample, kind, about, answer, ask(kind, about, book, subject, rng), reply)
         asked.add((kind, about))
-    return replace(sample, turns=tuple(turns), question=measured)
+    return sample
+
+
+def asked_further(sample: Sample, kind: str, about: str, answer: str, text: str, reply: str) -> Sample:
+    """`sample` and one more measured question `text` about the same clips, with its reply."""
+    turns = (*sample.turns, Turn("human", text), Turn("gpt", reply))
+    return replace(sample, turns=turns, question=_measured(kind, about, answer))
+
+
+def _measured(kind: str, about: str, answer: str) -> dict[str, str]:
+    return {"kind": kind, "about": about, "answer": answer}
 
 
 def pick_kind(rng: np.random.Generator) -> str:
@@ -116,8 +123,8 @@ def asked_sample(
 ) -> Sample:
     """The sample of a measured question `text` about the clips `refs`, and its reply."""
     name = "comparison" if kind == "comparison" else "question"
-    measured = {"kind": kind, "about": about, "answer": answer}
-    return dialogue(name, shown(text, len(refs), rng), reply, inputs=refs, question=measured)
+    asked = shown(text, len(refs), rng)
+    return dialogue(name, asked, reply, inputs=refs, question=_measured(kind, about, answer))
 
 
 def _find(pool: ClipPool, kind: str, about: str, wanted: str, rng: np.random.Generator) -> Answered | None:

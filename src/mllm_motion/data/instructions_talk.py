@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from mllm_motion.data.instructions_clips import ClipPool
@@ -23,17 +21,19 @@ _HISTORY_SHARE, _LONGEST_HISTORY = 0.5, 4
 
 def conversation(pool: ClipPool | None, book: Book, rng: np.random.Generator) -> Sample | None:
     """Small talk; sometimes about a motion that was just made."""
-    style = rng.random()
+    style, made = rng.random(), tuple[Ref, ...]()
+    values: tuple[str, ...]
     if style < 0.4:
-        return _later(dialogue("conversation", *_small_talk(book, rng)), book, rng)
-    if style < 0.6:
+        values = _small_talk(book, rng)
+    elif style < 0.6:
         first, caption = request(draw_act(rng), book, rng)
         topic = pick(rng, _AFTER_MOTION)
         about = {"caption": caption} if topic == "describe_made" else {}
         reply = book.reply("describe_reply" if about else f"{topic}_reply", rng, **about)
-        asked, made = book.ask(topic, rng), (Ref(text=caption),)
-        return _later(dialogue("conversation", first, "<motion>", asked, reply, outputs=made), book, rng)
-    return _later(dialogue("conversation", *_on_topic(book, rng)), book, rng)
+        values, made = (first, "<motion>", book.ask(topic, rng), reply), (Ref(text=caption),)
+    else:
+        values = _on_topic(book, rng)
+    return _later(book, rng, "conversation", *values, outputs=made)
 
 
 def _small_talk(book: Book, rng: np.random.Generator) -> tuple[str, str]:
@@ -46,35 +46,32 @@ def _on_topic(book: Book, rng: np.random.Generator) -> tuple[str, str]:
     return book.ask(topic, rng), book.reply(f"{topic}_reply", rng)
 
 
-def _later(sample: Sample, book: Book, rng: np.random.Generator) -> Sample:
-    """`sample` as it is, or after motions that were made and words that were said before; one to test with as it is."""
-    if book.held_out or rng.random() > _HISTORY_SHARE:
-        return sample
+def _later(book: Book, rng: np.random.Generator, kind: str, *values: str, outputs: tuple[Ref, ...] = ()) -> Sample:
+    """A `dialogue`; to learn from, often one that goes on after motions that were made and words that were said."""
     turns, made = list[str](), list[Ref]()
-    for _ in range(int(rng.integers(1, _LONGEST_HISTORY + 1))):
-        style = rng.random()
-        if style < 0.2:
-            turns += _small_talk(book, rng) if style < 0.1 else _on_topic(book, rng)
-        elif style < 0.4:
-            asked, reply, caption = request_and_tell(draw_act(rng), book, rng)
-            turns += [asked, f"{reply}\n<motion>"]
+    if not book.held_out and rng.random() <= _HISTORY_SHARE:
+        for _ in range(int(rng.integers(1, _LONGEST_HISTORY + 1))):
+            style = rng.random()
+            if style < 0.2:
+                turns += _small_talk(book, rng) if style < 0.1 else _on_topic(book, rng)
+                continue
+            act, words = draw_act(rng), ""
+            if style < 0.4:
+                asked, words, caption = request_and_tell(act, book, rng)
+            else:
+                asked, caption = request(act, book, rng)
+            turns += [asked, f"{words}\n<motion>".lstrip()]
             made.append(Ref(text=caption))
-        else:
-            asked, caption = request(draw_act(rng), book, rng)
-            turns += [asked, "<motion>"]
-            made.append(Ref(text=caption))
-    earlier = dialogue(sample.kind, *turns, outputs=tuple(made))
-    outputs = (*earlier.output_motion, *sample.output_motion)
-    return replace(sample, turns=earlier.turns + sample.turns, outputs={"motion": outputs} if outputs else {})
+    return dialogue(kind, *turns, *values, outputs=(*made, *outputs))
 
 
 def refusal(pool: ClipPool | None, book: Book, rng: np.random.Generator) -> Sample | None:
     """What cannot be done or answered, and why."""
     style = rng.random()
     if style < 0.4:
-        return _later(_impossible(book, rng), book, rng)
+        return _impossible(book, rng)
     if style < 0.62:
-        return _later(dialogue("refusal", _not_made(book, rng), book.reply("not_made_reply", rng)), book, rng)
+        return _later(book, rng, "refusal", _not_made(book, rng), book.reply("not_made_reply", rng))
     if style < 0.72:
         return dialogue("refusal", book.ask("no_clip", rng), book.reply("no_clip_reply", rng))
     if style < 0.8 or pool is None:
@@ -94,7 +91,7 @@ def _impossible(book: Book, rng: np.random.Generator) -> Sample:
         for theirs, yours in ((f" {who.reflexive}", " yourself"), (f" {who.possessive} ", " your ")):
             do = do.replace(theirs, yours)
     asked = typed(fill(template, who, rng, who=subject.text, do=do, order=do), rng)
-    return dialogue("refusal", asked, book.reply("impossible_reply", rng, short="do that"))
+    return _later(book, rng, "refusal", asked, book.reply("impossible_reply", rng, short="do that"))
 
 
 def _not_made(book: Book, rng: np.random.Generator) -> str:
