@@ -23,6 +23,7 @@ def test_a_conversation(tiny_model, tiny_chat, tmp_path, monkeypatch, capsys, sm
         "a person walks forward",
         f"/save {tmp_path / 'walk.bvh'}",
         "/dance",
+        "/save",
         f"/clip {tmp_path / 'nothing.bvh'}",
         f"/clip {shown}",
         "what happens in this clip?",
@@ -35,7 +36,8 @@ def test_a_conversation(tiny_model, tiny_chat, tmp_path, monkeypatch, capsys, sm
     out, err = capsys.readouterr()
     assert "hello, a person.\n" in out and "he waves.\n\n[motion, 1.0 s]" in out
     assert "[sway.npz, 3.0 s: it goes with your next message]" in out and "/save FILE" in out
-    assert "there is no motion to save yet" in err and "'/dance' is no command" in err and "nothing.bvh" in err
+    assert "there is no motion to save yet" in err and "'/dance' is no command" in err
+    assert "/save needs a file, such as /save wave.bvh" in err and "nothing.bvh" in err
     assert mm.read(tmp_path / "walk.bvh").frame_count == 20
     assert (tmp_path / "talk.txt").read_text().startswith("user: hello, how are you?\nassistant: hello, a person.\n")
     assert "never said" not in (tmp_path / "talk.txt").read_text()

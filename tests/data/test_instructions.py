@@ -121,12 +121,6 @@ def test_training_goes_on_after_several_motions_and_the_test_does_not() -> None:
             assert talk.expects == "words" and len(talk.turns) % 2 == 0
 
 
-def test_training_compares_a_pair_in_several_ways_and_the_test_in_one(samples: list[Sample]) -> None:
-    compared = [sample for sample in samples if sample.kind == "comparison" and sample.question]
-    turns = {split: {len(s.turns) for s in compared if s.split == split} for split in ("train", "test")}
-    assert turns["test"] == {2} and max(turns["train"]) >= 4
-
-
 def test_edits_can_be_carried_out_and_change_what_they_say(corpus: Path) -> None:
     library = ClipLibrary(corpus)
     plain = library.load(Ref("wave-train"))

@@ -123,6 +123,28 @@ def test_a_typed_token_is_words(chat):
     assert MOTION_SLOT not in chat.messages[0]["content"] and "<|im_end|>" not in chat.messages[0]["content"]
 
 
+@pytest.mark.parametrize(
+    ("words", "clips"),
+    [
+        ("which one is faster?", 2), ("Compare the motions", 2), ("Who goes farther?", 2), ("in which is he up", 2),
+        ("is the second longer than the first?", 2), ("do these two differ?", 2), ("which of them is higher?", 2),
+        ("Which hand does he raise?", 1), ("what happens in the clip?", 1), ("does she go faster at the end?", 1),
+        ("first wave, then a second time", 0), ("hello, how are you?", 0), ("slower", 0),
+    ],
+)  # fmt: skip
+def test_a_question_shows_the_motions_that_it_is_about(chat, words, clips):
+    chat.send("what is it?", make_smooth_motion(1), make_smooth_motion(2))
+    chat.send("", make_smooth_motion(3))
+    chat.send(words)
+    assert chat.messages[-2]["content"].count(MOTION_SLOT) == clips
+
+
+def test_one_motion_cannot_be_compared(chat, smooth_motion):
+    chat.send("what is it?", smooth_motion)
+    chat.send("which one is faster?")
+    assert chat.messages[-2]["content"].count(MOTION_SLOT) == 0
+
+
 def test_a_stopped_reply_leaves_no_trace(chat):
     pieces = chat.stream("a person walks forward")
     next(pieces)

@@ -224,12 +224,14 @@ def test_without_an_encoder_it_still_talks_but_reads_no_clips(llm):
 def test_the_default_sizes_fit_the_package():
     """LoRA, new rows, projection, MDA, FM and the motion tower for the default language model: at most 60 MB."""
     from mllm_motion.models.alignment import Alignment
+    from mllm_motion.models.comparison import Comparison
     from mllm_motion.models.fusion import Fusion
     from mllm_motion.models.multimodal import InputProjection
 
     config, hidden, layers = MultimodalConfig(), 576, 30
     parts = [
         InputProjection(config.projection, RetrievalConfig().width, hidden),
+        Comparison(hidden),
         Alignment(config.alignment, hidden),
         Fusion(config.fusion),
         Retrieval(RetrievalConfig()),

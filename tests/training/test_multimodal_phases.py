@@ -133,7 +133,7 @@ def fusion_batches(folders, out, sources=("text", "signal", "motion")):
 
 
 def conversations():
-    """Requests, descriptions, and one that makes two motions; the captions are known but for the last."""
+    """Requests, descriptions, one that makes two motions, one that shows two; all captions but one are known."""
     moved = [
         Sample(
             f"m{n}",
@@ -160,7 +160,9 @@ def conversations():
         Turn("gpt", "<motion>"),
     )
     edit = Sample("e", "edit", turns, {"motion": (Ref("1", range=(0, 12)),)}, {"motion": (Ref("", "one"), Ref("", ""))})
-    return [*moved, *seen, edit]
+    two = (Turn("human", "<motion>\n<motion>\nwhich is longer?"), Turn("gpt", "the first"))
+    pair = Sample("p", "comparison", two, {"motion": (Ref("1"), Ref("2"))})
+    return [*moved, *seen, edit, pair]
 
 
 def instruction_setup(folders, **changes):
@@ -228,7 +230,7 @@ def test_instructions_reach_every_trained_weight(folders):
     module, batches = instruction_setup(folders)
     module(batches.collate(conversations()))["loss"].backward()
     assert not dead(module) and not touched_outside(module)
-    assert set(module.parts) == {"projection", "alignment"}
+    assert set(module.parts) == {"projection", "comparison", "alignment"}
 
 
 # What the generator is told.

@@ -94,7 +94,9 @@ def _command(line: str, talk: Chat, clips: list[Motion]) -> None:
     path = Path(rest.strip()).expanduser()
     if word == "/help":
         print(_COMMANDS)
-    elif word not in ("/clip", "/save") or not rest.strip():
+    elif word in ("/clip", "/save") and not rest.strip():
+        raise InvalidInputError(f"{word} needs a file, such as {word} wave.bvh")
+    elif word not in ("/clip", "/save"):
         raise InvalidInputError(f"{line!r} is no command; known: /clip FILE, /save FILE, /quit, /help")
     elif word == "/clip":
         clips.append(mm.read(path))

@@ -6,10 +6,10 @@ import numpy as np
 
 from mllm_motion.data.instructions_clips import ClipPool
 from mllm_motion.data.instructions_motion import caption_of, dialogue, shown
-from mllm_motion.data.instructions_questions import TRIES, asked_further, asked_sample, forms
+from mllm_motion.data.instructions_questions import TRIES, asked_sample, forms
 from mllm_motion.data.instructions_schema import Ref, Sample
 from mllm_motion.data.instructions_words import Book, asked_about
-from mllm_motion.data.questions import Seen, look, question_answer
+from mllm_motion.data.questions import look, question_answer
 from mllm_motion.data.questions_claims import CLAIMS
 from mllm_motion.data.wording import inflect, pick, swap_sides
 
@@ -43,12 +43,11 @@ def comparison(pool: ClipPool, book: Book, rng: np.random.Generator) -> Sample |
         answer = question_answer(a, "comparison", name, b)
         if answer is None or second == ref:
             continue
-        refs, pair = (ref, second), (a, b)
+        refs = (ref, second)
         if rng.random() < 0.5:
-            refs, pair, answer = refs[::-1], pair[::-1], {"first": "second", "second": "first"}[answer]
+            refs, answer = refs[::-1], {"first": "second", "second": "first"}[answer]
         text, reply = _asked(name, answer, book, rng)
-        sample = asked_sample("comparison", name, answer, text, reply, refs, rng)
-        return _compared_on(sample, pair, name, book, rng)
+        return asked_sample("comparison", name, answer, text, reply, refs, rng)
     return None
 
 
@@ -58,16 +57,6 @@ def _asked(name: str, answer: str, book: Book, rng: np.random.Generator) -> tupl
     listed = "compare_act_reply" if name in ("farther", "higher") else "compare_reply"
     reply = book.reply(listed, rng, subject, answer=answer, comparative=_COMPARED[name][1])
     return book.ask(f"compare_{name}", rng, subject), reply
-
-
-def _compared_on(sample: Sample, pair: tuple[Seen, Seen], name: str, book: Book, rng: np.random.Generator) -> Sample:
-    """`sample` and further comparisons of its two clips, to learn from all at once; one to be tested with as it is."""
-    if book.held_out:
-        return sample
-    for other in rng.permutation([other for other in _COMPARED if other != name]):
-        if answer := question_answer(pair[0], "comparison", other, pair[1]):
-            sample = asked_further(sample, "comparison", other, answer, *_asked(other, answer, book, rng))
-    return sample
 
 
 def _difference(pool: ClipPool, book: Book, rng: np.random.Generator) -> Sample | None:

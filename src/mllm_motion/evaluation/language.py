@@ -36,7 +36,7 @@ from mllm_motion.generation.edit_words import edits_from_words
 from mllm_motion.generation.parts import MotionPart
 from mllm_motion.generation.pipeline import Pipeline, load
 from mllm_motion.models.encoders.text import TextEncoder
-from mllm_motion.models.language import Message
+from mllm_motion.models.language import Message, clips_shown
 from mllm_motion.models.multimodal import MotionLanguageModel
 from mllm_motion.models.registry import find_model
 from mllm_motion.models.speaking import Said, reply_to_all
@@ -95,10 +95,10 @@ def replies(
     order, said = sorted(range(len(conversations)), key=lambda k: lengths[k]), {}
     for at in range(0, len(order), _AT_ONCE):
         part = order[at : at + _AT_ONCE]
-        shown = [clip for k in part for clip in clips[k]]
+        asked, shown = [conversations[k] for k in part], [clip for k in part for clip in clips[k]]
         with torch.no_grad():
-            motion = model.project(shown) if shown else None
-        found = reply_to_all(model.language, [conversations[k] for k in part], motion, **options)
+            motion = model.project(shown, clips_shown(asked)) if shown else None
+        found = reply_to_all(model.language, asked, motion, **options)
         said |= dict(zip(part, found, strict=True))
     return [said[k] for k in range(len(conversations))]
 

@@ -48,6 +48,13 @@ _ABOUT_IT = re.compile(
     r"|hands?|arms?|legs?|happen\w*)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_ABOUT_BOTH = re.compile(
+    r"(?:compare|which (?:one|clip|motion|of (?:the|these|those|them))|in which"
+    r"|(?:which|who)\b.*\b(?:faster|quicker|slower|longer|shorter|farther|further|higher)"
+    r"|(?:is|are|was|were|do|does|did|what|which|who|how|where)\b.*"
+    r"\b(?:first\b.*\bsecond|second\b.*\bfirst|(?:the|these|those) two))\b",
+    re.IGNORECASE | re.DOTALL,
+)
 DESCRIBE = "what happens in this clip?"
 """What a clip without words asks."""
 
@@ -64,7 +71,6 @@ class Chat:
     """One conversation. Not to be shared between threads.
 
     Attributes:
-        motion: the newest motion of the conversation, made or shown; "slower" is about it.
         notes: sentences about the last reply that the user should see, such as that old turns were dropped.
     """
 
@@ -72,8 +78,13 @@ class Chat:
         self._pipeline, self._model, self._max_tokens = pipeline, model, max_tokens
         self._turns: list[_Turn] = []
         self._memory = Memory()
-        self.motion: Motion | None = None
+        self._seen: list[Motion] = []  # the last two motions, made or shown
         self.notes: list[str] = []
+
+    @property
+    def motion(self) -> Motion | None:
+        """The newest motion of the conversation, made or shown; "slower" is about it."""
+        return self._seen[-1] if self._seen else None
 
     @property
     def messages(self) -> list[Message]:
@@ -130,14 +141,13 @@ class Chat:
         if not words and not motions:
             raise InvalidInputError("say something, or show a clip")
         words = words or DESCRIBE
-        looks_again = not motions and self.motion is not None and bool(_ABOUT_IT.match(words))
-        if looks_again:
-            motions = [self.motion]  # it made the motion, but has not seen it
+        shown, again = motions, [] if motions else self._asked_about(words)
+        motions = shown or again
         self.notes = list(language.notes) if not self._turns else []
         asked = _Turn({"role": "user", "content": f"{MOTION_SLOT}\n" * len(motions) + words}, self._project(motions))
         kept = self._fitting(asked)
-        read = [asked] if looks_again else kept  # else it would repeat what was said of the motion before an edit
-        said, run, made, newest = "", "", 0, motions[-1] if motions else self.motion
+        read = [asked] if again else kept  # else it would repeat what was said of the motion before an edit
+        said, run, made = "", "", list[Motion]()
         for piece in stream(
             language,
             [turn.message for turn in read],
@@ -146,32 +156,40 @@ class Chat:
             temperature=temperature,
             seed=seed,
             kinds=("motion",),
-            memory=Memory() if looks_again else self._memory,
+            memory=Memory() if again else self._memory,
         ):
             if isinstance(piece, str):
                 run += piece
                 yield piece
                 continue
             said += without_tokens(run, language.tokenizer)
-            part = self._move(words, said, piece.states, motions, newest, seed + made, seconds)
-            said, run, made, newest = said + signal_text(piece.kind), "", made + 1, part.motion
+            newest = [None, *self._seen, *shown, *made][-1]
+            part = self._move(words, said, piece.states, motions, newest, seed + len(made), seconds)
+            said, run = said + signal_text(piece.kind), ""
+            made.append(part.motion)
             yield part
         said += without_tokens(run, language.tokenizer)
         self._turns = [*kept, _Turn({"role": "assistant", "content": said}, asked.clips[:0])]
-        self.motion = newest
+        self._seen = [*self._seen, *shown, *made][-2:]
 
     def save(self, path: str | Path) -> Path:
         """Write the conversation as text (.txt, .md); motions are named, not drawn."""
         lines = [f"{message['role']}: {message['content'].strip()}" for message in self.messages]
         return TextPart("\n".join(lines).replace(signal_text("motion"), "[motion]")).save(path)
 
+    def _asked_about(self, words: str) -> list[Motion]:
+        """The motions before that a question is about; the model made them, but has not seen them."""
+        if len(self._seen) > 1 and _ABOUT_BOTH.match(words):
+            return self._seen
+        return self._seen[-1:] if _ABOUT_IT.match(words) else []
+
     def _project(self, motions: list[Motion]) -> Tensor:
-        """(K, N, H); without a clip the motion encoder is not asked."""
+        """(K, N, H) of the clips of one message; without a clip the motion encoder is not asked."""
         language = self._model.language
         if not motions:
             return torch.zeros(0, MOTION_TOKENS, language.hidden_size, device=language.device)
         with torch.no_grad():
-            return self._model.project(motions)
+            return self._model.project(motions, [len(motions)])
 
     def _fitting(self, asked: _Turn) -> list[_Turn]:
         """The turns so far and the new one, without the oldest if they leave no room for a reply."""

@@ -10,7 +10,7 @@ M chosen positions.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -165,6 +165,12 @@ class LanguageModel(nn.Module):
         """Tells this model from every other of the same shape, whatever its name, folder or precision."""
         rows = self.model.get_input_embeddings().weight[:64].detach().to("cpu", torch.bfloat16).contiguous()
         return hashlib.sha256(rows.view(torch.uint8).numpy().tobytes()).hexdigest()[:16]
+
+
+def clips_shown(conversations: Iterable[Sequence[Message]]) -> list[int]:
+    """How many clips each message shows, for the messages that show any, in reading order."""
+    counts = (message["content"].count(MOTION_SLOT) for messages in conversations for message in messages)
+    return [count for count in counts if count]
 
 
 def _like_an_average_row(weight: Tensor, rows: int) -> Tensor:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from mllm_motion.errors import FileFormatError, InvalidInputError
 from mllm_motion.files import make_folder
 from mllm_motion.models.alignment import Alignment, AlignmentConfig
+from mllm_motion.models.comparison import Comparison, followers
 from mllm_motion.models.encoders.motion import MotionEncoder
 from mllm_motion.models.fusion import Fusion, FusionConfig
 from mllm_motion.models.generator import TextCondition
@@ -107,17 +108,30 @@ class MotionLanguageModel(nn.Module):
             if encoder is None
             else InputProjection(config.projection, encoder.width, hidden, float(words[:1024].float().std()))
         )
+        self.comparison = None if encoder is None else Comparison(hidden)
         self.alignment = Alignment(config.alignment, hidden)
         self.fusion = Fusion(config.fusion)
-        for part in (self.encoder, self.projection, self.alignment, self.fusion):
+        for part in (self.encoder, *self.parts().values()):
             if part is not None:
                 part.to(language.device)
 
-    def project(self, motions: Sequence[Motion]) -> Tensor:
-        """Clips of any known skeleton, rate and length -> what stands for them in a prompt, (K, MOTION_TOKENS, H)."""
-        if self.encoder is None or self.projection is None:
+    def project(self, motions: Sequence[Motion], shown: Sequence[int] = ()) -> Tensor:
+        """Clips of any known skeleton, rate and length -> what stands for them in a prompt, (K, MOTION_TOKENS, H).
+
+        `shown` says how many clips each message shows, in order; those of one message are compared.
+        """
+        if self.encoder is None:
             raise InvalidInputError("this language model was trained without a motion encoder and cannot read clips")
-        return self.projection(*self.encoder.encode(motions))
+        return self.embeddings(*self.encoder.encode(motions), shown)
+
+    def embeddings(self, tokens: Tensor, mask: Tensor, shown: Sequence[int] = ()) -> Tensor:
+        """`project` for clips that the motion encoder has read: tokens (K, N, C) and their mask (K, N)."""
+        clips = self.projection(tokens, mask)
+        if not (later := followers(shown)):
+            return clips
+        second = torch.tensor(later, device=clips.device)
+        added = self.comparison(clips[second - 1], clips[second])
+        return clips.index_add(0, second, added.to(clips))
 
     def read(self, ids: Tensor, mask: Tensor, motion: Tensor | None = None) -> Tensor:
         """ids (B, L), mask (B, L) true at tokens, clips (K, MOTION_TOKENS, H) -> last hidden states (B, L, H).
@@ -182,7 +196,8 @@ class MotionLanguageModel(nn.Module):
 
     def parts(self) -> dict[str, nn.Module]:
         """What is saved beside the language model's adapters, by name."""
-        named = {"projection": self.projection, "alignment": self.alignment, "fusion": self.fusion}
+        named = {"projection": self.projection, "comparison": self.comparison}
+        named |= {"alignment": self.alignment, "fusion": self.fusion}
         return {name: part for name, part in named.items() if part is not None}
 
     def save(self, folder: str | Path, card: dict[str, Any] | None = None) -> None:

@@ -1,8 +1,8 @@
 """Instruction tuning: conversations with clips in and out, such as `mllm-motion prepare instructions` makes.
 
-Trained are the language model's adapters, the input projection and MDA: to say what the assistant says (cross-entropy
-on its words alone), and to mean by each set of signal tokens what the text encoder says of the motion's caption, so
-that MDA follows where the adapters lead. NExT-GPT's third stage (Wu et al., ICML 2024, section 5).
+Trained are the language model's adapters, the input projection, the comparison and MDA: to say what the assistant says
+(cross-entropy on its words alone), and to mean by each set of signal tokens what the text encoder says of the motion's
+caption, so that MDA follows where the adapters lead. NExT-GPT's third stage (Wu et al., ICML 2024, section 5).
 
 Shapes: B batch, L tokens, K clips, N tokens of a clip, C their channels, M sets of signal tokens.
 """
@@ -25,6 +25,7 @@ from mllm_motion.errors import InvalidInputError
 from mllm_motion.models.alignment import AlignedCondition, alignment_losses
 from mllm_motion.models.encoders.text import TextEncoder
 from mllm_motion.models.generator import TextCondition
+from mllm_motion.models.language import clips_shown
 from mllm_motion.models.language_adapters import LoraSettings
 from mllm_motion.models.multimodal import MotionLanguageModel
 from mllm_motion.models.tokens import MOTION_TOKENS, SIGNALS
@@ -93,6 +94,7 @@ class InstructionBatch:
         ids, attend, labels: (B, L).
         motion, motion_mask: (K, N, C) and (K, N), the motion encoder's tokens of the clips that are shown; None if
             there are none.
+        shown: how many clips each message that shows any shows.
         told: (M,) true for the sets of signal tokens whose caption is known.
         states, mask, pooled: what the text encoder says of these captions, a row for each true entry of `told`.
     """
@@ -102,6 +104,7 @@ class InstructionBatch:
     labels: Tensor
     motion: Tensor | None
     motion_mask: Tensor | None
+    shown: list[int]
     told: Tensor
     states: Tensor
     mask: Tensor
@@ -109,18 +112,18 @@ class InstructionBatch:
 
 
 class Instructor(Trained):
-    """One step's losses; adapters, input projection and MDA train."""
+    """One step's losses; adapters, input projection, comparison and MDA train."""
 
     def __init__(self, model: MotionLanguageModel, training: InstructionsTraining) -> None:
-        trained = ("alignment",) if training.freeze_projection else ("projection", "alignment")
-        parts = [part for part in trained if part in model.parts()]
+        frozen = {"fusion"} | ({"projection"} if training.freeze_projection else set())
+        parts = [part for part in model.parts() if part not in frozen]
         super().__init__(model, parts, language=True, signal_embeddings=not training.freeze_embeddings)
         self.training_settings = training
 
     def forward(self, batch: InstructionBatch) -> Losses:
         """The losses of a batch, "loss" their weighted sum."""
         model = self.model
-        clips = None if batch.motion is None else model.projection(batch.motion, batch.motion_mask)
+        clips = None if batch.motion is None else model.embeddings(batch.motion, batch.motion_mask, batch.shown)
         states = model.read(batch.ids, batch.attend, clips)  # (B, L, H)
         losses = {"language": model.language.loss(states, batch.labels)}
         if batch.told.any():
@@ -188,7 +191,8 @@ class InstructionBatches:
 
     def collate(self, samples: Sequence[Sample]) -> InstructionBatch:
         """Conversations as one padded batch, with their clips and the captions of what they make."""
-        ids, attend, labels = conversation_tensors(self.model.language, [chat_messages(s) for s in samples])
+        conversations = [chat_messages(sample) for sample in samples]
+        ids, attend, labels = conversation_tensors(self.model.language, conversations)
         clips = [self.library.load(ref) for sample in samples for ref in sample.input_motion]
         motion = motion_mask = None
         if clips:
@@ -196,8 +200,9 @@ class InstructionBatches:
         captions = [ref.text for sample in samples for ref in sample.output_motion]
         found = self.encoder.encode([caption for caption in captions if caption])
         told = torch.tensor([bool(caption) for caption in captions], dtype=torch.bool)
+        shown = clips_shown(conversations)
         return InstructionBatch(
-            ids, attend, labels, motion, motion_mask, told, found.token_states, found.mask, found.pooled
+            ids, attend, labels, motion, motion_mask, shown, told, found.token_states, found.mask, found.pooled
         )
 
 

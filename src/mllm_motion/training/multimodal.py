@@ -31,7 +31,12 @@ from mllm_motion.training.generator import GeneratorTraining, generator_losses
 from mllm_motion.training.loop import Losses
 
 _USUAL = 128  # sentences
-_TRAINED_BY = {"projection": {"instructions"}, "alignment": {"alignment", "instructions"}, "fusion": {"fusion"}}
+_TRAINED_BY = {
+    "projection": {"instructions"},
+    "comparison": {"instructions"},
+    "alignment": {"alignment", "instructions"},
+    "fusion": {"fusion"},
+}
 
 
 class Trained(nn.Module):

@@ -4,7 +4,7 @@ Each embedding of a clip says one thing of `reading_targets`, as a direction amo
 embeddings. The language model itself is not run, so this takes minutes where learning the same through it takes hours
 (compare the encoding-side alignment of NExT-GPT, Wu et al., ICML 2024, section 4.1).
 
-Shapes: B clips, N tokens, C channels.
+Shapes: B clips, N tokens, C channels, S embeddings a clip, H hidden size.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from mllm_motion.data.instructions_schema import Ref
 from mllm_motion.data.stores import FeatureStore
 from mllm_motion.models.multimodal import MotionLanguageModel
 from mllm_motion.motion import features as feature_code
+from mllm_motion.training.comparing import Compared, learn_to_compare
 from mllm_motion.training.reading_targets import Readings, Targets
 
 _CLIP_NORM = 5.0
@@ -46,6 +47,9 @@ class ClipTokens:
             )
             self._tokens += [row[keep].half() for row, keep in zip(tokens, mask, strict=True)]
 
+    def __len__(self) -> int:
+        return len(self._tokens)
+
     def batch(self, places: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Token states (B, N, C) and their mask (B, N), where the motion encoder is."""
         rows = [self._tokens[place].float() for place in places]
@@ -57,7 +61,10 @@ class ClipTokens:
 def learn_to_read(
     model: MotionLanguageModel, library: ClipLibrary, steps: int, batch_size: int = 48, rate: float = 5e-4
 ) -> dict[str, float]:
-    """Train `model.projection` in place; returns the share of right answers on validation clips by reading."""
+    """Train `model.projection`, then `model.comparison`, in place.
+
+    Returns the share of right answers on validation clips by reading.
+    """
     store = FeatureStore(library.directory)
     train, held_out = Readings(library, "train", _CLIPS), Readings(library, "val", _CLIPS)
     targets, projection = Targets(model, train), model.projection.requires_grad_(True).train()
@@ -78,9 +85,20 @@ def learn_to_read(
         fall.step()
         bar.set_postfix({"right": f"{float(right.nanmean()):.0%}"}, refresh=False)
     projection.eval().requires_grad_(False)
-    shares = _measure(model, targets, ClipTokens(model, store, library, held_out.refs), held_out)
+    held_out_clips = ClipTokens(model, store, library, held_out.refs)
+    shares = _measure(model, targets, held_out_clips, held_out)
     _log.info("read right on validation clips: %s", ", ".join(f"{name} {share:.0%}" for name, share in shares.items()))
+    pairs = Compared(train.seen, _said(model, clips)), Compared(held_out.seen, _said(model, held_out_clips))
+    learn_to_compare(model.comparison, targets.word("second") - targets.word("first"), *pairs, steps=min(steps, 600))
     return shares
+
+
+@torch.no_grad()
+def _said(model: MotionLanguageModel, clips: ClipTokens) -> Tensor:
+    """(B, S, H) float16: what the projection says of all clips."""
+    places = range(len(clips))
+    rows = [model.projection(*clips.batch(places[at : at + 128])).half() for at in places[::128]]
+    return torch.cat(rows) if rows else torch.zeros(0)
 
 
 @torch.no_grad()

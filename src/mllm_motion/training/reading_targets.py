@@ -103,6 +103,7 @@ class Readings:
 
     Attributes:
         refs: of the clips.
+        seen: what was seen on each.
         readings: the measured ones and the action.
         places: (clips, R) the place among a reading's answers, -1 where the answer is not clear.
         levels: (clips, V) the levels from 0 to 1, nan where there is none.
@@ -118,6 +119,7 @@ class Readings:
         found = [_Read(Ref(row["id"]), library.seen(row), row["action"], list(row["texts"])) for row in some]
         found += _derived(ClipPool(library, [row for row in rows if row.get("texts")]), round(_DERIVED * len(some)))
         self.refs, self.captions = [read.ref for read in found], [read.captions for read in found]
+        self.seen = [read.seen for read in found]
         self.places = torch.full((len(found), len(self.readings)), -1)
         for column, reading in enumerate(READINGS):
             place = {answer: at for at, answer in enumerate(reading.answers)}
@@ -176,10 +178,10 @@ class Targets(nn.Module):
         super().__init__()
         self._model, self._names = [model], [reading.name for reading in readings.readings]
         for at, reading in enumerate(readings.readings):
-            self.register_buffer(f"words_{at}", torch.stack([self._word(_plain(a)) for a in reading.answers]))  # (A, H)
-        ends = torch.stack([torch.stack([self._word(word) for word in _ENDS[name]]) for name in LEVELS])  # (V, 2, H)
+            self.register_buffer(f"words_{at}", torch.stack([self.word(_plain(a)) for a in reading.answers]))  # (A, H)
+        ends = torch.stack([torch.stack([self.word(word) for word in _ENDS[name]]) for name in LEVELS])  # (V, 2, H)
         self.register_buffer("axes", F.normalize(ends[:, 1] - ends[:, 0], dim=-1))  # (V, H)
-        claims = torch.stack([self._word(_bare(claim.phrase)) for claim in CLAIMS.values()])
+        claims = torch.stack([self.word(_bare(claim.phrase)) for claim in CLAIMS.values()])
         self.register_buffer("claimed", F.normalize(claims - claims.mean(0), dim=-1))  # (C, H)
         words = [set(word for text in texts for word in _words(text)) for texts in readings.captions]
         found = Counter(word for clip in words for word in clip)
@@ -190,7 +192,8 @@ class Targets(nn.Module):
     def _table(self) -> Tensor:
         return self._model[0].language.model.get_input_embeddings().weight.detach().float()
 
-    def _word(self, text: str) -> Tensor:
+    def word(self, text: str) -> Tensor:
+        """(H,) the embedding of some words, that of a phrase their mean."""
         ids = self._model[0].language.tokenizer(" " + text, add_special_tokens=False)["input_ids"]
         return self._table[ids].mean(0)
 
@@ -212,7 +215,7 @@ class Targets(nn.Module):
             for half in halves:
                 for word in half:
                     if word not in known:
-                        known[word] = self._word(word)
+                        known[word] = self.word(word)
                 total = sum(half.values())
                 row.append(sum((known[w] * (n / total) for w, n in half.items()), torch.zeros_like(self._table[0])))
             rows.append(torch.stack(row))
