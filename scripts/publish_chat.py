@@ -51,9 +51,9 @@ def card_text(files: ModelFiles, card: dict, trained: list[str]) -> str:
     return f"""# Model card: {files.name}
 
 A language model that reads 3D human motion, answers in words, and decides to move: LoRA adapters and signal tokens for
-{card["llm"]}, a motion encoder, its input projection, the alignment (MDA) and the fusion (FM), {size:.0f} M weights
-beside the adapters; phases trained: {", ".join(trained)} ({card["steps"]}). English. Learnt from conversations made of
-{card["corpus"]}; no person wrote or reviewed them.
+{card["llm"]}, a motion encoder, its input projection, the comparison of two clips, the alignment (MDA) and the fusion
+(FM), {size:.0f} M weights beside the adapters; phases trained: {", ".join(trained)} ({card["steps"]}).
+English. Learnt from conversations made of {card["corpus"]}; no person wrote or reviewed them.
 
 **Licence.** {card["licence"]}. {card["use"]}
 
@@ -62,7 +62,8 @@ beside the adapters; phases trained: {", ".join(trained)} ({card["steps"]}). Eng
 {sources}
 
 **Knows.** Requests for motion, changes of a motion, captions, and questions about hands, legs, direction, turns,
-counts, speed and order, as far as they can be measured on joints.
+counts, speed and order, and which of two clips is faster, longer or goes farther, as far as they can be measured on
+joints.
 
 **Does not know.** Facts about the world: it is a language model of 135 M weights. Hands and faces, objects, other
 people. It can be wrong about what a clip shows; `mllm-motion evaluate chat` says how often.

@@ -34,7 +34,9 @@ def load(folder, **options) -> LanguageModel:
 
 @pytest.fixture(scope="module")
 def taught(folders) -> LanguageModel:
-    language = load(folders["llama"], train=LoraSettings(rank=8))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)  # of the adapters: now and then unlucky ones need more steps
+        language = load(folders["llama"], train=LoraSettings(rank=8))
     assert teach(language, LESSONS[:2]) < 0.1
     return language
 

@@ -97,12 +97,12 @@ def _asked_on(sample: Sample, seen: Seen, book: Book, rng: np.random.Generator) 
             continue
         subject = asked_about(rng)
         reply = told(kind, about, answer, seen, book, subject, rng)
-        sample = asked_further(sample, kind, about, answer, ask(kind, about, book, subject, rng), reply)
+        sample = _asked_further(sample, kind, about, answer, ask(kind, about, book, subject, rng), reply)
         asked.add((kind, about))
     return sample
 
 
-def asked_further(sample: Sample, kind: str, about: str, answer: str, text: str, reply: str) -> Sample:
+def _asked_further(sample: Sample, kind: str, about: str, answer: str, text: str, reply: str) -> Sample:
     """`sample` and one more measured question `text` about the same clips, with its reply."""
     turns = (*sample.turns, Turn("human", text), Turn("gpt", reply))
     return replace(sample, turns=turns, question=_measured(kind, about, answer))

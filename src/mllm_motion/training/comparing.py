@@ -52,9 +52,7 @@ class Compared:
         return told, torch.tensor(sides, device=told.device)
 
 
-def learn_to_compare(
-    comparison: Comparison, axis: Tensor, train: Compared, held_out: Compared, steps: int = 600
-) -> None:
+def learn_to_compare(comparison: Comparison, axis: Tensor, train: Compared, held_out: Compared, steps: int) -> None:
     """Train `comparison` in place, and log how often it is right; axis (H,) leads from the first clip to the second."""
     comparison.requires_grad_(True)
     rng, parameters = np.random.default_rng(0), list(comparison.parameters())
